@@ -1,0 +1,104 @@
+"""Backfills: what one shall do, how far it is, and thin samples for its charts."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+from migrations_app.models.access import User
+from migrations_app.models.rollouts import Step
+from migrations_app.models.rows import LeasedRow, LeaseQuerySet, StatusRow, new_id
+from migrations_app.models.status import BACKFILL_ACTIVE, BACKFILL_EDGES, BACKFILL_FINAL, BackfillStatus
+from migrations_app.models.targets import Target
+
+
+class BackfillQuerySet(LeaseQuerySet):
+    def listed(self) -> Self:
+        """Backfills with what a list shows of them, newest first."""
+        return self.select_related("target", "author").order_by("-id")
+
+    def due(self) -> Self:
+        """Backfills that have work and nobody working on it."""
+        return self.unleased().filter(
+            models.Q(not_before__isnull=True) | models.Q(not_before__lte=Now()), status__in=BACKFILL_ACTIVE
+        )
+
+
+class Backfill(StatusRow, LeasedRow):
+    """A chunked data change on one target. The truth about its progress is the checkpoint row in the target."""
+
+    EDGES = BACKFILL_EDGES
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "bf"))
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="backfills")
+    step = models.OneToOneField(Step, on_delete=models.CASCADE, null=True, blank=True, related_name="backfill")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="backfills")
+    purpose = models.TextField(help_text="why its author wants it")
+    table = models.CharField(max_length=200)
+    set = models.JSONField()
+    where = models.TextField(blank=True, default="")
+    key = models.JSONField(null=True)
+    status = models.CharField(max_length=20, choices=BackfillStatus.choices, default=BackfillStatus.DECLARED)
+    digest = models.CharField(max_length=80, blank=True, default="")
+    digest_inputs = models.JSONField(default=dict)
+    analysis = models.JSONField(default=dict)
+    guarantee = models.CharField(max_length=20, default="exactly_once")
+    approvals_required = models.PositiveSmallIntegerField(default=0)
+    approvals_reason = models.TextField(blank=True, default="")
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    workers = models.PositiveSmallIntegerField(default=1)
+    chunk_ms = models.PositiveIntegerField(default=100)
+    max_lag_s = models.FloatField(default=2.0)
+
+    rows_done = models.PositiveBigIntegerField(default=0)
+    rows_estimated = models.PositiveBigIntegerField(default=0)
+    rows_per_s = models.FloatField(null=True)
+    eta_s = models.FloatField(null=True)
+    chunk_rows = models.PositiveIntegerField(default=1000)
+    lag_s = models.FloatField(null=True)
+    throttle_reason = models.TextField(blank=True, default="", help_text="empty when nothing holds it back")
+    remaining_rows = models.PositiveBigIntegerField(null=True)
+    not_before = models.DateTimeField(null=True, help_text="when a transient failure is tried again")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="failures in a row")
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BackfillQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["status", "-id"], name="backfill_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.table} on {self.target_id}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in BACKFILL_FINAL
+
+    @property
+    def fraction(self) -> float | None:
+        """Share done, never above 1; None while nothing is known."""
+        if self.status == BackfillStatus.VERIFIED:
+            return 1.0
+        return min(1.0, self.rows_done / self.rows_estimated) if self.rows_estimated else None
+
+
+class Sample(models.Model):
+    """One point of a backfill's charts; about one a second, thinned to at most 2,000 a run."""
+
+    backfill = models.ForeignKey(Backfill, on_delete=models.CASCADE, related_name="samples")
+    at = models.DateTimeField(db_default=Now())
+    rows_done = models.PositiveBigIntegerField()
+    rows_per_s = models.FloatField(null=True)
+    lag_s = models.FloatField(null=True)
+    chunk_rows = models.PositiveIntegerField()
+    throttled = models.BooleanField()
+
+    class Meta:
+        ordering = ["id"]

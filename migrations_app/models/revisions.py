@@ -1,0 +1,91 @@
+"""Projects, the immutable bundles of their files, and the revisions in them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+from migrations_app.models.rows import StatusRow, new_id
+from migrations_app.models.status import REVISION_EDGES, RevisionStatus
+
+
+class Project(models.Model):
+    """One Alembic history: where its files are and how its own Python is started (`launch`, as the API spells it)."""
+
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    source = models.JSONField()
+    launch = models.JSONField(default=dict)
+    bundle = models.ForeignKey("Bundle", on_delete=models.PROTECT, null=True, related_name="+")
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Bundle(models.Model):
+    """A content-addressed snapshot of a project's files. Runs start from these bytes and from nothing else."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="bundles")
+    digest = models.CharField(max_length=80)
+    archive = models.BinaryField()
+    files = models.PositiveIntegerField()
+    overrides = models.JSONField(default=dict, help_text="recipe paths that point into the bundle")
+    heads = models.JSONField(default=list)
+    bases = models.JSONField(default=list)
+    interpreter = models.JSONField(default=dict, help_text="versions of python, alembic and sqlalchemy found")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["project", "digest"], name="bundle_once_per_project")]
+
+    def __str__(self) -> str:
+        return self.digest[:19]
+
+
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def in_order(self) -> Self:
+        """In the order in which Alembic would run them on an empty database."""
+        return self.order_by("position")
+
+
+class Revision(StatusRow):
+    """One Alembic revision as it stands in one bundle."""
+
+    EDGES = REVISION_EDGES
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "rev"))
+    bundle = models.ForeignKey(Bundle, on_delete=models.CASCADE, related_name="revisions")
+    revision = models.CharField(max_length=200)
+    position = models.PositiveIntegerField()
+    down_revisions = models.JSONField(default=list)
+    depends_on = models.JSONField(default=list)
+    branch_labels = models.JSONField(default=list)
+    message = models.TextField(blank=True, default="")
+    path = models.CharField(max_length=500)
+    sha256 = models.CharField(max_length=64)
+    source = models.TextField()
+    is_head = models.BooleanField(default=False)
+    statements = models.JSONField(default=list, help_text="exact SQL from offline mode, one item a statement")
+    opaque = models.TextField(blank=True, default="", help_text="why its SQL cannot be known before it runs")
+    analysis = models.JSONField(null=True, help_text="what the SQL alone tells, without a target's catalog")
+    backfill = models.JSONField(null=True)
+    requires = models.JSONField(null=True)
+    status = models.CharField(max_length=20, choices=RevisionStatus.choices, default=RevisionStatus.DISCOVERED)
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["bundle", "position"]
+        constraints = [models.UniqueConstraint(fields=["bundle", "revision"], name="revision_once_per_bundle")]
+
+    def __str__(self) -> str:
+        return f"{self.revision} {self.message}".strip()

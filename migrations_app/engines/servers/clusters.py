@@ -163,8 +163,12 @@ def ensure_database(cluster: Cluster, database: str, *, owner: str) -> str:
 def remembered_cluster(home: Path, *, bin_dir: Path, account: Account, durable: bool = True) -> Cluster:
     """The cluster that was last started in `home`, running or not; a new one without a port when there is none."""
     notes = home / "cluster.json"
-    known = json.loads(notes.read_text()) if notes.exists() else {"port": 0, "password": secrets.token_urlsafe(24)}
-    return Cluster(home.name, home, known["port"], bin_dir, account, known.get("durable", durable), known["password"])
+    if notes.exists():
+        known = json.loads(notes.read_text())
+        port, password, durable = known["port"], known["password"], known["durable"]
+    else:
+        port, password = 0, secrets.token_urlsafe(24)
+    return Cluster(home.name, home, port, bin_dir, account, durable, password)
 
 
 def slot_name(replica_name: str) -> str:
@@ -266,8 +270,7 @@ def _configure(cluster: Cluster, settings: str) -> None:
 def _is_running(cluster: Cluster) -> bool:
     if not cluster.data_dir.exists():
         return False
-    status = [cluster.bin_dir / "pg_ctl", "status", "-D", cluster.data_dir]
-    return cluster.account.run(status, timeout_s=20).code == 0
+    return cluster.account.run([cluster.bin_dir / "pg_ctl", "status", "-D", cluster.data_dir], timeout_s=20).code == 0
 
 
 def _answers(cluster: Cluster, *, within_s: float) -> bool:

@@ -34,11 +34,7 @@ def connect(
     the remedy in its detail, and `cause` and `is_retryable` for programs), or `Invalid` for a bad URL.
     """
     address = parse(address) if isinstance(address, str) else address
-    conninfo = libpq_parameters(address, application_name, connect_timeout_s)
-    try:
-        conn = psycopg.connect(autocommit=True, **conninfo)  # type: ignore[arg-type] # a dict of str fits no keyword
-    except psycopg.Error as failure:
-        raise unreachable(address, conninfo, failure, connect_timeout_s) from None
+    conn = _open(address, libpq_parameters(address, application_name, connect_timeout_s), connect_timeout_s)
     try:
         _settle(conn, lock_timeout_ms, statement_timeout_ms)
         if read_write:
@@ -51,6 +47,15 @@ def connect(
         conn.close()
         raise
     return conn
+
+
+def _open(address: Address, libpq: dict[str, str], timeout_s: float) -> psycopg.Connection:
+    try:
+        return psycopg.connect(autocommit=True, **libpq)  # type: ignore[arg-type] # a dict of str fits no keyword
+    except psycopg.Error as failure:
+        problem = unreachable(address, libpq, failure, timeout_s)
+    # Out here, so that libpq's own text, which may quote what it was given, is nowhere in the chain of a traceback.
+    raise problem
 
 
 def libpq_parameters(address: Address, application_name: str, connect_timeout_s: int) -> dict[str, str]:

@@ -63,7 +63,10 @@ class Unreachable(TargetUnreachable):
 
 def unreachable(address: Address, libpq: Mapping[str, str], failure: psycopg.Error, timeout_s: float) -> Unreachable:
     """The error to raise for a connection that failed."""
-    cause, why = _network(address, timeout_s) or _server(address, libpq, failure, timeout_s)
+    if isinstance(failure, psycopg.errors.ConnectionTimeout):
+        cause, why = _network(address, 1.0) or _silent(timeout_s)  # the long wait is over: one look is enough
+    else:
+        cause, why = _network(address, timeout_s) or _server(address, libpq, failure, timeout_s)
     return Unreachable(address, cause, why)
 
 
@@ -75,7 +78,7 @@ def _network(address: Address, timeout_s: float) -> tuple[Cause, str] | None:
     except (socket.gaierror, UnicodeError):
         return "unresolved", f"the name {address.host} is not known here. Correct the host, or the DNS of this machine."
     except TimeoutError:
-        return "timeout", f"{where} did not answer within {timeout_s:g} s. Look at firewalls and at the server."
+        return "timeout", f"{where} did not answer in time. Look at firewalls and at the server."
     except ConnectionRefusedError:
         return "refused", f"nothing listens on {where}. Start the server, or correct host and port."
     except OSError as problem:
@@ -84,10 +87,12 @@ def _network(address: Address, timeout_s: float) -> tuple[Cause, str] | None:
     return None
 
 
+def _silent(timeout_s: float) -> tuple[Cause, str]:
+    return "timeout", f"the server took the connection but said nothing for {timeout_s:g} s. Is it overloaded?"
+
+
 def _server(address: Address, libpq: Mapping[str, str], failure: psycopg.Error, timeout_s: float) -> tuple[Cause, str]:
     names = {"user": address.user, "database": address.database}
-    if isinstance(failure, psycopg.errors.ConnectionTimeout):
-        return "timeout", f"the server took the connection but said nothing for {timeout_s:g} s. Is it overloaded?"
     if failure.pgconn is not None and failure.pgconn.needs_password:
         return "password", f"the server wants a password for role {address.user}, and the URL has none. Add it."
     sqlstate = failure.sqlstate or handshake_sqlstate(libpq, timeout_s)

@@ -1,0 +1,37 @@
+"""One verb, one process: Alembic keeps globals, so nothing is ever done twice in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .history import history, locate, plan
+from .offline import offline_sql
+from .project import Project, failure
+from .run import run
+from .wire import Wire, confine
+
+READS: dict[str, Callable[[Project], Any]] = {
+    "history": history,
+    "locate": locate,
+    "plan": plan,
+    "sql": offline_sql,
+}
+
+
+def main(inbox: int, outbox: int) -> int:
+    """Always ends with one line of kind `done`, `failed` or (from a run) `stopped`; the exit code repeats it."""
+    wire = Wire(inbox, outbox)
+    spec = wire.spec()
+    confine(spec["limits"])
+    if spec["verb"] == "run":
+        return run(wire, spec)
+    project = None
+    try:
+        project = Project(spec)
+        answer = project.work(lambda: READS[spec["verb"]](project))
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - foreign code: whatever it raises is the answer
+        wire.send("failed", **failure(project, exc))
+        return 1
+    wire.send("done", answer=answer)
+    return 0

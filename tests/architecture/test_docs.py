@@ -1,0 +1,60 @@
+"""What the pages say is there, is there: links, headings, commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import APP, ROOT, files, short
+
+LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)\s\"]+)")
+MAKE = re.compile(r"\bmake ([a-z][a-z-]*)\b")
+COMMAND = re.compile(r"manage\.py ([a-z_]+)")
+DJANGOS_OWN = {"check", "collectstatic", "createsuperuser", "makemigrations", "migrate", "runserver", "shell"}
+PAGES = sorted(files(".md"))
+
+
+def code_of(page: str) -> str:
+    """What a reader would type: indented or fenced blocks, and `code` in a sentence."""
+    blocks = re.findall(r"```.*?```|^    .*$", page, re.S | re.M)
+    return "\n".join(blocks + re.findall(r"`([^`\n]+)`", page))
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        place = (page.parent / path).resolve() if path else page
+        if not link.startswith(("http:", "https:", "mailto:")) and (
+            not place.exists() or (anchor and anchor not in anchors(place))
+        ):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=short)
+def test_every_command_exists(page: Path) -> None:
+    code = code_of(page.read_text(encoding="utf-8"))
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    commands = {path.stem for path in (APP / "management" / "commands").glob("[!_]*.py")} | DJANGOS_OWN
+    assert set(MAKE.findall(code)) <= targets
+    assert set(COMMAND.findall(code)) <= commands
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, todo = set(), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop().resolve()
+        if page.suffix == ".md" and page.exists() and page not in reached:
+            reached.add(page)
+            links = LINK.findall(page.read_text(encoding="utf-8"))
+            todo += [page.parent / link.partition("#")[0] for link in links if not link.startswith("http")]
+    assert [short(page) for page in PAGES if page.resolve() not in reached] == []

@@ -85,6 +85,8 @@ class Facts:
     search_path: tuple[str, ...] = ("public",)
     asked: frozenset[str] | None = None
     """The names that were looked up; None when the whole catalog was read."""
+    enums: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The labels of each enum type, in order, by qualified name ("public.status")."""
 
     def find(self, name: str) -> TableFacts | None:
         """The relation that PostgreSQL would resolve `name` to ("users" or "sales.users"), None when there is none."""
@@ -98,6 +100,15 @@ class Facts:
     def is_absent(self, name: str) -> bool:
         """Whether the target is known to have no such relation."""
         return self.find(name) is None and (self.asked is None or name in self.asked)
+
+    def enum_labels(self, name: str) -> tuple[str, ...] | None:
+        """The labels of the enum that `name` would resolve to, None when the target has no such enum."""
+        spellings = [name, *(f"{schema}.{name}" for schema in self.search_path)]
+        return next((self.enums[spelling] for spelling in spellings if spelling in self.enums), None)
+
+    def index_owner(self, index: str) -> TableFacts | None:
+        """The table that carries the index of this bare name."""
+        return next((t for t in self.tables.values() if any(i.name == index for i in t.indexes)), None)
 
     def in_schema(self, schema: str) -> Sequence[TableFacts]:
         return [table for table in self.tables.values() if table.schema == schema]

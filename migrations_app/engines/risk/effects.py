@@ -1,0 +1,320 @@
+"""What a statement leaves behind in the session, one small function a node type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from postgast import pg_query_pb2 as pg
+
+from migrations_app.engines.risk import names
+from migrations_app.engines.risk.column_types import spell
+from migrations_app.engines.risk.facts import ConstraintFacts, ConstraintKind
+from migrations_app.engines.risk.names import Node, inner
+from migrations_app.engines.risk.session import Column, Relation, Session
+from migrations_app.engines.risk.statements import Statement
+
+_CONSTRAINTS: dict[int, ConstraintKind] = {
+    pg.CONSTR_PRIMARY: "primary",
+    pg.CONSTR_UNIQUE: "unique",
+    pg.CONSTR_FOREIGN: "foreign",
+    pg.CONSTR_CHECK: "check",
+    pg.CONSTR_EXCLUSION: "exclude",
+    pg.CONSTR_NOTNULL: "not_null",
+}
+_DROPPED = {
+    pg.OBJECT_TABLE,
+    pg.OBJECT_VIEW,
+    pg.OBJECT_MATVIEW,
+    pg.OBJECT_FOREIGN_TABLE,
+}
+
+
+def apply(statement: Statement, session: Session) -> None:
+    """Move the session past this statement."""
+    if effect := _EFFECTS.get(statement.node_name):
+        effect(statement, session)
+
+
+def constraint_of(definition: Node, *, column: str = "") -> ConstraintFacts:
+    """A constraint as the input spells it. An unnamed one has an empty name."""
+    keys = definition.fk_attrs if definition.contype == pg.CONSTR_FOREIGN else definition.keys
+    columns = tuple(key.string.sval for key in keys) or ((column,) if column else ())
+    parent = names.of_range(definition.pktable) if definition.HasField("pktable") else None
+    kind = _CONSTRAINTS.get(definition.contype, "check")
+    return ConstraintFacts(definition.conname, kind, columns, validated=definition.initially_valid, references=parent)
+
+
+def _may_exist_already(statement: Statement, session: Session, name: str, if_not_exists: bool) -> bool:
+    """Whether the statement may have found an existing object instead of making one."""
+    certain = not statement.is_conditional and not if_not_exists
+    return not certain and not session.relation(name).holds_nothing_old
+
+
+def _create_table(statement: Statement, session: Session) -> None:
+    node = statement.node
+    name = names.of_range(node.relation)
+    is_temporary = node.relation.relpersistence == "t" or node.relation.schemaname == "pg_temp"
+    if not is_temporary and _may_exist_already(statement, session, name, node.if_not_exists):
+        return
+    relation = session.make(Relation(name, is_made=True), is_temporary=is_temporary)
+    for element in node.table_elts:
+        element = inner(element)
+        if element.DESCRIPTOR.name == "ColumnDef":
+            _add_column(relation, element)
+        elif element.DESCRIPTOR.name == "Constraint":
+            _add_constraint(relation, constraint_of(element))
+
+
+def _add_column(relation: Relation, definition: Node) -> None:
+    kinds = {item.constraint.contype for item in definition.constraints}
+    not_null = bool(kinds & {pg.CONSTR_NOTNULL, pg.CONSTR_PRIMARY, pg.CONSTR_IDENTITY})
+    name = definition.colname
+    column = Column(name, None, spell(definition.type_name), not_null, has_values=False)
+    relation.columns[name] = column
+    for item in definition.constraints:
+        if item.constraint.contype in _CONSTRAINTS:
+            _add_constraint(relation, constraint_of(item.constraint, column=name))
+
+
+def _add_constraint(relation: Relation, constraint: ConstraintFacts) -> None:
+    if constraint.name:
+        relation.constraints[constraint.name] = constraint
+
+
+def _create_table_as(statement: Statement, session: Session) -> None:
+    node = statement.node
+    name = names.of_range(node.into.rel)
+    if _may_exist_already(statement, session, name, node.if_not_exists):
+        return
+    session.make(Relation(name, is_made=True), is_temporary=node.into.rel.relpersistence == "t")
+
+
+def _select(statement: Statement, session: Session) -> None:
+    for target in statement.node.target_list:
+        call = inner(target.res_target.val)
+        if call.DESCRIPTOR.name == "FuncCall" and names.bare(names.of_strings(call.funcname)) == "set_config":
+            setting, value = (argument.a_const.sval.sval for argument in list(call.args)[:2])
+            if setting == "search_path":
+                parts = (part.strip(' "') for part in value.split(","))
+                session.search_path = tuple(part for part in parts if part not in ("", "$user"))
+    # In a plpgsql body INTO fills variables; only a plain SELECT INTO makes a table.
+    if statement.node.HasField("into_clause") and not statement.inside:
+        target = statement.node.into_clause.rel
+        session.make(Relation(names.of_range(target), is_made=True), is_temporary=target.relpersistence == "t")
+
+
+def _create_view(statement: Statement, session: Session) -> None:
+    node = statement.node
+    query = inner(node.query)
+    sources = [names.of_range(item.range_var) for item in query.from_clause if names.node_name(item) == "range_var"]
+    reads = tuple(sources) if len(sources) == 1 and len(query.from_clause) == 1 else ()
+    view = Relation(names.of_range(node.view), is_made=True, is_view=True, reads=reads)
+    view.is_filtered = query.HasField("where_clause")
+    session.make(view, is_temporary=node.view.relpersistence == "t")
+
+
+def _drop(statement: Statement, session: Session) -> None:
+    if statement.node.remove_type in _DROPPED and not statement.is_conditional:
+        for item in statement.node.objects:
+            session.forget(names.of_object(item))
+
+
+def _rename(statement: Statement, session: Session) -> None:
+    node = statement.node
+    if node.rename_type in _DROPPED:
+        session.rename(names.of_range(node.relation), node.newname)
+    elif node.rename_type == pg.OBJECT_COLUMN:
+        relation = session.relation(names.of_range(node.relation))
+        column = relation.column(node.subname)
+        relation.columns[node.newname] = Column(
+            node.newname, column.origin, column.type, column.not_null, column.has_values
+        )
+        relation.columns[node.subname] = Column(node.subname, None, has_values=False)
+    elif node.rename_type == pg.OBJECT_TYPE:
+        old = names.bare(names.of_object(node.object))
+        labels = session.type_labels(old)
+        if labels is not None:
+            session.enums[node.newname] = labels
+
+
+def _set_schema(statement: Statement, session: Session) -> None:
+    node = statement.node
+    if node.object_type in _DROPPED:
+        name = names.of_range(node.relation)
+        session.rename(name, f"{node.newschema}.{names.bare(name)}")
+
+
+def _alter_table(statement: Statement, session: Session) -> None:
+    relation = session.relation(names.of_range(statement.node.relation))
+    for wrapped in statement.node.cmds:
+        command = wrapped.alter_table_cmd
+        if effect := _COMMANDS.get(command.subtype):
+            effect(_Subcommand(statement, session, relation, command))
+
+
+@dataclass(frozen=True)
+class _Subcommand:
+    statement: Statement
+    session: Session
+    relation: Relation
+    command: Node
+
+
+def _at_add_column(step: _Subcommand) -> None:
+    definition = getattr(step.command, "def").column_def
+    unsure = step.statement.is_conditional or step.command.missing_ok
+    # Added or already there: only a catalog that lists the columns and not this one proves that it is new.
+    facts = step.relation.facts
+    if unsure and not step.relation.is_made and (facts is None or definition.colname in facts.columns):
+        return
+    _add_column(step.relation, definition)
+
+
+def _at_drop_column(step: _Subcommand) -> None:
+    step.relation.columns[step.command.name] = Column(step.command.name, None, has_values=False)
+
+
+def _at_type(step: _Subcommand) -> None:
+    step.relation.column(step.command.name).type = spell(getattr(step.command, "def").column_def.type_name)
+
+
+def _at_not_null(step: _Subcommand) -> None:
+    step.relation.column(step.command.name).not_null = step.command.subtype == pg.AT_SetNotNull
+
+
+def _at_add_constraint(step: _Subcommand) -> None:
+    _add_constraint(step.relation, constraint_of(getattr(step.command, "def").constraint))
+
+
+def _at_drop_constraint(step: _Subcommand) -> None:
+    step.relation.constraints[step.command.name] = None
+
+
+def _at_validate(step: _Subcommand) -> None:
+    known = step.relation.constraint(step.command.name)
+    if known is not None:
+        step.relation.constraints[step.command.name] = ConstraintFacts(
+            known.name, known.kind, known.columns, known.definition, True, known.references
+        )
+
+
+def _at_take_in(step: _Subcommand) -> None:
+    definition = getattr(step.command, "def")
+    if step.command.subtype == pg.AT_AttachPartition:
+        child, parent = definition.partition_cmd.name, step.relation
+    else:
+        child, parent = step.statement.node.relation, step.session.relation(names.of_range(definition.range_var))
+    if not step.session.relation(names.of_range(child)).holds_nothing_old:
+        parent.took_in = True
+
+
+_COMMANDS: dict[int, Callable[[_Subcommand], None]] = {
+    pg.AT_AddColumn: _at_add_column,
+    pg.AT_DropColumn: _at_drop_column,
+    pg.AT_AlterColumnType: _at_type,
+    pg.AT_SetNotNull: _at_not_null,
+    pg.AT_DropNotNull: _at_not_null,
+    pg.AT_AddConstraint: _at_add_constraint,
+    pg.AT_DropConstraint: _at_drop_constraint,
+    pg.AT_ValidateConstraint: _at_validate,
+    pg.AT_AttachPartition: _at_take_in,
+    pg.AT_AddInherit: _at_take_in,
+}
+
+
+def _set(statement: Statement, session: Session) -> None:
+    node = statement.node
+    if node.name != "search_path":
+        return
+    if node.kind == pg.VAR_SET_VALUE:
+        parts = [item.a_const.sval.sval for item in node.args]
+        # SET search_path = 'a, b' with quotes names ONE schema in PostgreSQL, and so it does here.
+        session.search_path = tuple(part for part in parts if part != "$user")
+    else:
+        session.search_path = session.facts.search_path if session.facts else ("public",)
+
+
+def _transaction(statement: Statement, session: Session) -> None:
+    kind = statement.node.kind
+    if kind in (pg.TRANS_STMT_BEGIN, pg.TRANS_STMT_START):
+        session.in_block = True
+        session.save("")
+    elif kind == pg.TRANS_STMT_SAVEPOINT:
+        session.save(statement.node.savepoint_name)
+    elif kind == pg.TRANS_STMT_ROLLBACK_TO:
+        session.restore(statement.node.savepoint_name)
+    elif kind == pg.TRANS_STMT_ROLLBACK:
+        session.in_block = False
+        session.restore("")
+    elif kind == pg.TRANS_STMT_COMMIT:
+        session.in_block = False
+        session.release()
+
+
+def _index(statement: Statement, session: Session) -> None:
+    node = statement.node
+    if node.idxname:
+        session.index_tables[node.idxname] = names.of_range(node.relation)
+        if not node.if_not_exists:
+            session.made.add(("index", node.idxname))
+
+
+def _enum(statement: Statement, session: Session) -> None:
+    name = names.bare(names.of_strings(statement.node.type_name))
+    session.enums[name] = tuple(item.string.sval for item in statement.node.vals)
+    _made(session, statement, "type", name)
+
+
+def _enum_value(statement: Statement, session: Session) -> None:
+    name = names.bare(names.of_strings(statement.node.type_name))
+    labels = session.type_labels(name)
+    if labels is not None and not statement.node.old_val:
+        session.enums[name] = (*labels, statement.node.new_val)
+
+
+def _made(session: Session, statement: Statement, kind: str, name: str) -> None:
+    if name and not statement.is_conditional:
+        session.made.add((kind, names.bare(name)))
+
+
+def _schema(statement: Statement, session: Session) -> None:
+    if not statement.node.if_not_exists:
+        _made(session, statement, "schema", statement.node.schemaname)
+
+
+def _sequence(statement: Statement, session: Session) -> None:
+    if not statement.node.if_not_exists:
+        _made(session, statement, "sequence", names.of_range(statement.node.sequence))
+
+
+def _function(statement: Statement, session: Session) -> None:
+    name = names.bare(names.of_strings(statement.node.funcname))
+    session.functions[name] = statement
+    if not statement.node.replace:
+        _made(session, statement, "function", name)
+
+
+def _prepare(statement: Statement, session: Session) -> None:
+    session.prepared.add(statement.node.name)
+
+
+_EFFECTS: dict[str, Callable[[Statement, Session], None]] = {
+    "create_stmt": _create_table,
+    "create_table_as_stmt": _create_table_as,
+    "select_stmt": _select,
+    "view_stmt": _create_view,
+    "drop_stmt": _drop,
+    "rename_stmt": _rename,
+    "alter_object_schema_stmt": _set_schema,
+    "alter_table_stmt": _alter_table,
+    "variable_set_stmt": _set,
+    "transaction_stmt": _transaction,
+    "index_stmt": _index,
+    "create_enum_stmt": _enum,
+    "alter_enum_stmt": _enum_value,
+    "create_schema_stmt": _schema,
+    "create_seq_stmt": _sequence,
+    "create_function_stmt": _function,
+    "prepare_stmt": _prepare,
+}

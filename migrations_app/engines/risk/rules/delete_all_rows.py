@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engines.risk import evidence, sweeps
+from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.session import Session
+from migrations_app.engines.risk.statements import Statement
+
+
+def check(statement: Statement, session: Session) -> Iterator[Hit]:
+    for sweep in sweeps.of_statement(statement, session):
+        if sweep.action == "delete":
+            message = f"{statement.kind} destroys every row of {sweep.name}{sweep.how}"
+            known = evidence.of_table(sweep.relation)
+            yield Hit(message, sweep.name, why=evidence.in_words(sweep.relation), evidence=known)
+
+
+RULE = Rule(
+    id="delete-all-rows",
+    severity="danger",
+    nodes=("delete_stmt", "merge_stmt"),
+    what="Every row of a table is deleted: no condition, or one that is true for all rows.",
+    why="The rows cannot be brought back; the table is scanned, every row stays locked until the transaction ends,"
+    " and foreign keys with ON DELETE CASCADE carry it on.",
+    safe_way="Say which rows: DELETE FROM {table} WHERE a real condition, in batches by key, after a copy"
+    " (CREATE TABLE {table_name}_kept AS TABLE {table}). If it really is all of them, that needs a person's approval.",
+    check=check,
+    destroys=True,
+)

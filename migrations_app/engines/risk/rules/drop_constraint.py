@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postgast import pg_query_pb2 as pg
+
+from migrations_app.engines.risk import effects, names
+from migrations_app.engines.risk.facts import ConstraintFacts
+from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.session import Relation, Session
+from migrations_app.engines.risk.statements import Statement
+
+_WORDS = {
+    "primary": "primary key",
+    "unique": "unique constraint",
+    "foreign": "foreign key",
+    "check": "check",
+    "exclude": "exclusion constraint",
+    "not_null": "NOT NULL",
+}
+
+
+def check(statement: Statement, session: Session) -> Iterator[Hit]:
+    name = names.of_range(statement.node.relation)
+    relation = session.relation(name)
+    if statement.node.objtype != pg.OBJECT_TABLE or not relation.is_existing:
+        return
+    for item in statement.node.cmds:
+        command = item.alter_table_cmd
+        if command.subtype != pg.AT_DropConstraint:
+            continue
+        added_here = command.name in relation.constraints
+        known = relation.constraint(command.name)
+        if added_here or _is_absent(relation, known) or _is_redundant(relation, known):
+            continue
+        what = _WORDS[known.kind] if known else "constraint"
+        evidence = {"definition": known.definition} if known and known.definition else {}
+        values = {"name": names.quoted(command.name)}
+        if _is_replaced(statement, session, name, command.name, known):
+            message = f"The {what} {command.name} of {name} is dropped and made anew"
+            yield Hit(message, name, evidence=evidence, severity="hazard", values=values)
+            continue
+        message = f"The {what} {command.name} of {name} is dropped: what it guaranteed is no longer true"
+        yield Hit(message, name, evidence=evidence, values=values)
+
+
+def _is_absent(relation: Relation, known: ConstraintFacts | None) -> bool:
+    """A catalog that lists the constraints and not this one: nothing is there to lose."""
+    return known is None and relation.facts is not None and bool(relation.facts.constraints)
+
+
+def _is_redundant(relation: Relation, known: ConstraintFacts | None) -> bool:
+    """CHECK (column IS NOT NULL) beside NOT NULL, left over from a careful SET NOT NULL."""
+    if known is None or known.kind != "check" or len(known.columns) != 1:
+        return False
+    return "is not null" in known.definition.lower() and relation.column(known.columns[0]).not_null is True
+
+
+def _is_replaced(statement: Statement, session: Session, table: str, name: str, known: ConstraintFacts | None) -> bool:
+    """Whether the same input adds it again: under the same name, or of the same kind over the same columns."""
+    for later in session.statements[statement.index :]:
+        if later.node_name != "alter_table_stmt" or names.of_range(later.node.relation) != table:
+            continue
+        for item in later.node.cmds:
+            if item.alter_table_cmd.subtype == pg.AT_AddConstraint:
+                added = effects.constraint_of(getattr(item.alter_table_cmd, "def").constraint)
+                if added.name == name or (known and (added.kind, added.columns) == (known.kind, known.columns)):
+                    return True
+    return False
+
+
+RULE = Rule(
+    id="drop-constraint",
+    severity="danger",
+    nodes=("AT_DropConstraint",),
+    what="An integrity guarantee is dropped.",
+    why="From then on rows may break it, and it can only be added again once all rows obey."
+    " Dropping a foreign key takes ACCESS EXCLUSIVE on both tables.",
+    safe_way="Add the replacement in the same ALTER: ALTER TABLE {table} ADD CONSTRAINT {name}_new ... NOT VALID,"
+    " DROP CONSTRAINT {name}; then ALTER TABLE {table} VALIDATE CONSTRAINT {name}_new in its own transaction.",
+    check=check,
+)

@@ -1,0 +1,221 @@
+"""What the input has done so far: relations made, renamed and dropped, columns, types, search_path, transactions.
+
+A statement is never dangerous for what the same input made. `Session.apply` is called after the rules have looked.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from migrations_app.engines.risk.facts import ColumnFacts, ConstraintFacts, Facts, TableFacts
+from migrations_app.engines.risk.names import bare
+from migrations_app.engines.risk.statements import Statement
+
+
+@dataclass(slots=True)
+class Column:
+    """A column as it is now. `origin` is its name in the catalog, None when the input made it."""
+
+    name: str
+    origin: str | None
+    type: str | None = None
+    not_null: bool | None = None
+    has_values: bool | None = None
+
+
+@dataclass(slots=True)
+class Relation:
+    """A relation as it is now. `facts` are those of the catalog, None when the input made it or nothing is known."""
+
+    name: str
+    facts: TableFacts | None = None
+    is_made: bool = False
+    is_absent: bool = False
+    """The catalog was asked and has no such relation."""
+    is_view: bool = False
+    reads: tuple[str, ...] = ()
+    """For a view that the input made: the one relation that a write through it reaches."""
+    is_filtered: bool = False
+    took_in: bool = False
+    """The input made it, but an existing table became its partition or child: it holds old rows."""
+    columns: dict[str, Column] = field(default_factory=dict)
+    constraints: dict[str, ConstraintFacts | None] = field(default_factory=dict)
+    """Those that the input added; a dropped one is None."""
+
+    @property
+    def holds_nothing_old(self) -> bool:
+        """Whether no row that existed before this input can be in it."""
+        if self.is_made:
+            return not self.took_in
+        return self.is_absent or (self.facts is not None and self.facts.has_rows is False)
+
+    @property
+    def is_existing(self) -> bool:
+        """Whether others can use it, so that a lock on it is felt."""
+        return not self.is_made and not self.is_absent
+
+    def column(self, name: str) -> Column:
+        """The column of this name; unknown to catalog and input alike, it is taken to exist with values."""
+        if name not in self.columns:
+            self.columns[name] = self._from_catalog(name)
+        return self.columns[name]
+
+    def _from_catalog(self, name: str) -> Column:
+        if self.is_made or self.is_absent:
+            return Column(name, None, has_values=self.took_in)
+        if self.facts is None:
+            return Column(name, name)
+        known = self.facts.columns.get(name)
+        if known is None:
+            # A catalog that lists columns and not this one: PostgreSQL would refuse, nothing can be lost.
+            return Column(name, name, has_values=False if self.facts.columns else None)
+        has_values = False if self.facts.has_rows is False else known.has_values
+        return Column(name, name, known.type, known.not_null, has_values)
+
+    def constraint(self, name: str) -> ConstraintFacts | None:
+        """The constraint of this name, from the input or the catalog."""
+        if name in self.constraints:
+            return self.constraints[name]
+        known = self.facts.constraints if self.facts else ()
+        return next((constraint for constraint in known if constraint.name == name), None)
+
+
+class Session:
+    """The state between two statements of one input."""
+
+    def __init__(
+        self, facts: Facts | None, *, server_version: int, is_transactional: bool, statements: Sequence[Statement]
+    ) -> None:
+        self.facts = facts
+        self.server_version = server_version
+        self.search_path: tuple[str, ...] = facts.search_path if facts else ("public",)
+        self.relations: dict[str, Relation] = {}
+        self.gone: set[str] = set()
+        self.made: set[tuple[str, str]] = set()
+        """Other things that the input made: ("type", "status"), ("schema", "s"), ("index", "ix")."""
+        self.enums: dict[str, tuple[str, ...]] = {}
+        self.functions: dict[str, Statement] = {}
+        self.index_tables: dict[str, str] = {}
+        self.prepared: set[str] = set()
+        self._savepoints: list[tuple[str, dict[str, object]]] = []
+        self.begin(statements, is_transactional=is_transactional)
+
+    def begin(self, statements: Sequence[Statement], *, is_transactional: bool) -> None:
+        """A new input, or the next revision of one. Rules may ask `statements` for what comes later."""
+        self.statements = statements
+        self.is_transactional = is_transactional
+        self.in_block = False
+        # Copying the state is only worth it when the input holds a ROLLBACK at all.
+        self._may_roll_back = any("rollback" in statement.sql[:12].lower() for statement in statements)
+
+    def relation(self, name: str) -> Relation:
+        """What PostgreSQL would resolve the name to at this point of the input."""
+        key = self._key(name)
+        if key not in self.relations:
+            self.relations[key] = self._look_up(name, key)
+        return self.relations[key]
+
+    def _key(self, name: str) -> str:
+        if "." in name:
+            return name
+        candidates = [f"pg_temp.{name}", *(f"{schema}.{name}" for schema in self.search_path)]
+        for key in candidates:
+            if key in self.relations or (self.facts is not None and key in self.facts.tables and key not in self.gone):
+                return key
+        return f"{self.search_path[0] if self.search_path else 'public'}.{name}"
+
+    def _look_up(self, name: str, key: str) -> Relation:
+        if key in self.gone:
+            return Relation(name, is_absent=True)
+        if self.facts is None:
+            return Relation(name)
+        found = self.facts.tables.get(key)
+        if found is not None:
+            return Relation(name, found, is_view=found.kind in ("view", "matview"))
+        return Relation(name, is_absent=self.facts.is_absent(name))
+
+    def make(self, relation: Relation, *, is_temporary: bool = False) -> Relation:
+        """Put a relation in place that the input creates."""
+        schema, _, name = relation.name.rpartition(".")
+        schema = "pg_temp" if is_temporary else schema or (self.search_path[0] if self.search_path else "public")
+        self.relations[f"{schema}.{name}"] = relation
+        return relation
+
+    def forget(self, name: str) -> None:
+        """The relation is dropped: the name means nothing until something new takes it."""
+        key = self._key(name)
+        self.relations.pop(key, None)
+        self.gone.add(key)
+
+    def rename(self, old: str, new: str) -> None:
+        """`new` is a bare name, or a qualified one after SET SCHEMA."""
+        relation, key = self.relation(old), self._key(old)
+        self.forget(old)
+        relation = copy.copy(relation)
+        relation.name = new
+        self.relations[new if "." in new else f"{key.rpartition('.')[0]}.{new}"] = relation
+
+    def settle(self) -> None:
+        """A new revision begins: what earlier ones made exists now and may have been filled, its types stay known."""
+        for relation in self.relations.values():
+            if relation.is_made:
+                relation.is_made = False
+            for column in relation.columns.values():
+                column.origin = column.name
+                column.has_values = None
+        self.made.clear()
+
+    def made_here(self, kind: str, name: str) -> bool:
+        return (kind, bare(name)) in self.made
+
+    def type_labels(self, type_name: str) -> tuple[str, ...] | None:
+        """The labels of an enum type, from the input or the catalog."""
+        if bare(type_name) in self.enums:
+            return self.enums[bare(type_name)]
+        return self.facts.enum_labels(type_name) if self.facts else None
+
+    def index_table(self, index: str) -> Relation | None:
+        """The table that carries the index, None when unknown."""
+        if bare(index) in self.index_tables:
+            return self.relation(self.index_tables[bare(index)])
+        owner = self.facts.index_owner(bare(index)) if self.facts else None
+        return self.relation(owner.qualified) if owner else None
+
+    def save(self, name: str) -> None:
+        """BEGIN or SAVEPOINT: remember the state for a ROLLBACK."""
+        if self._may_roll_back:
+            self._savepoints.append((name, {key: _copied(getattr(self, key)) for key in _ROLLED_BACK}))
+
+    def restore(self, name: str) -> None:
+        """ROLLBACK (empty name: to the first) or ROLLBACK TO a savepoint: what the input made since is not there."""
+        while self._savepoints:
+            saved, state = self._savepoints.pop()
+            if saved == name or (not name and not self._savepoints):
+                for key, value in state.items():
+                    setattr(self, key, value)
+                if name:
+                    self.save(name)
+                return
+
+    def release(self) -> None:
+        """COMMIT: what the input made stays."""
+        self._savepoints.clear()
+
+
+_ROLLED_BACK = ("search_path", "relations", "gone", "made", "enums", "functions", "index_tables")
+
+
+def _copied(state: Any) -> Any:
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    if isinstance(state, Relation):
+        return replace(state, columns=_copied(state.columns), constraints=dict(state.constraints))
+    return copy.copy(state)
+
+
+def known_columns(relation: Relation) -> Mapping[str, ColumnFacts]:
+    """The columns that the catalog lists; empty when unknown."""
+    return relation.facts.columns if relation.facts else {}

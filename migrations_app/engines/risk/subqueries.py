@@ -1,0 +1,150 @@
+"""Predicates over lists and subqueries: IN, ANY, EXISTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from postgast import pg_query_pb2 as pg
+
+from migrations_app.engines.risk.constants import UNKNOWN, compare, constant
+from migrations_app.engines.risk.names import Node, bare, inner, of_range, of_strings
+from migrations_app.engines.risk.scope import Scope, Truth
+
+Fold: TypeAlias = Callable[[Node, Scope], Truth]
+_AGGREGATES = {"count", "sum", "min", "max", "avg", "bool_and", "bool_or", "array_agg", "string_agg"}
+
+
+def in_list(node: Node, scope: Scope, fold: Fold) -> Truth | None:
+    """`x IN (...)`, `x = ANY (ARRAY[...])`; None when it depends on the rows."""
+    operator, right = of_strings(node.name), inner(node.rexpr)
+    if right.DESCRIPTOR.name == "SubLink" and right.sub_link_type == pg.ARRAY_SUBLINK and operator == "=":
+        return Truth.TRUE if _is_own_column(node.lexpr, inner(right.subselect), scope, fold) else None
+    items: Sequence[Node] = {"List": lambda: right.items, "A_ArrayExpr": lambda: right.elements}.get(
+        right.DESCRIPTOR.name, list
+    )()
+    if not items or node.kind == pg.AEXPR_OP_ALL:
+        return None
+    is_negated = operator == "<>"
+    value = constant(node.lexpr)
+    if value is UNKNOWN:
+        found = any(scope.shape(item) == scope.shape(node.lexpr) for item in items)
+        if not found:
+            return None
+    else:
+        outcomes = [compare("=", value, constant(item)) for item in items]
+        if any(outcome is UNKNOWN or outcome is None for outcome in outcomes):
+            return None
+        found = True in outcomes
+    return Truth.TRUE if found != is_negated else Truth.FALSE
+
+
+def sub_link(node: Node, scope: Scope, fold: Fold) -> Truth | None:
+    """EXISTS (...) and x IN (SELECT ...); None when it depends on the rows."""
+    query = inner(node.subselect)
+    if node.sub_link_type == pg.EXISTS_SUBLINK:
+        return _exists(query, scope, fold)
+    operator = of_strings(node.oper_name) or "="
+    if node.sub_link_type == pg.ANY_SUBLINK and operator == "=" and _is_own_column(node.testexpr, query, scope, fold):
+        return Truth.TRUE
+    return None
+
+
+def _exists(query: Node, scope: Scope, fold: Fold) -> Truth | None:
+    if query.values_lists:
+        return Truth.TRUE
+    if constant(query.limit_count) == 0 if query.HasField("limit_count") else False:
+        return Truth.FALSE
+    if not query.group_clause and not query.HasField("having_clause") and _has_aggregate(query):
+        return Truth.TRUE
+    where = query.where_clause if query.HasField("where_clause") else None
+    if not query.from_clause:
+        return Truth.TRUE if where is None else fold(where, scope)
+    inside = with_sources(scope, query.from_clause, fold) if len(query.from_clause) == 1 else scope
+    if where is None:
+        return Truth.TRUE if reads_all_of(query.from_clause[0], scope, fold) else Truth.FLAT
+    folded = fold(where, inside)
+    if folded in (Truth.FALSE, Truth.NULL):
+        return Truth.FALSE
+    if folded is Truth.TRUE and reads_all_of(query.from_clause[0], scope, fold):
+        return Truth.TRUE
+    return None
+
+
+def _has_aggregate(query: Node) -> bool:
+    targets = [inner(item.res_target.val) for item in query.target_list]
+    return any(t.DESCRIPTOR.name == "FuncCall" and bare(of_strings(t.funcname)) in _AGGREGATES for t in targets)
+
+
+def _is_own_column(tested: Node, query: Node, scope: Scope, fold: Fold) -> bool:
+    """Whether `tested IN (query)` looks each row up in the whole table itself, so that all are found."""
+    is_distinct_on = any(item.WhichOneof("node") for item in query.distinct_clause)
+    if is_distinct_on or not is_whole_table(query, scope, fold):
+        return False
+    tested = inner(tested)
+    wanted = list(tested.args) if tested.DESCRIPTOR.name == "RowExpr" else [tested]
+    columns = [_column(item) for item in wanted]
+    selected = [_column(item.res_target.val) for item in query.target_list]
+    return None not in columns and columns == selected
+
+
+def _column(node: Node) -> str | None:
+    node = inner(node)
+    return of_strings(node.fields).rpartition(".")[2] if node.DESCRIPTOR.name == "ColumnRef" else None
+
+
+def with_sources(scope: Scope, sources: Iterable[Node], fold: Fold) -> Scope:
+    """The scope with what stands in FROM or USING beside the table."""
+    twins = frozenset(alias for alias, node in _flat(sources) if reads_all_of(node, scope, fold))
+    return replace(scope, twins=scope.twins | twins)
+
+
+def with_joined_twins(scope: Scope, where: Node, fold: Fold) -> Scope:
+    """The scope once it is clear whether a twin is joined by the same column somewhere in the predicate."""
+    return replace(scope, are_twins_joined=bool(scope.twins) and _joins(where, scope, fold))
+
+
+def _joins(node: Node, scope: Scope, fold: Fold) -> bool:
+    node = inner(node)
+    if node.DESCRIPTOR.name == "A_Expr":
+        return fold(node, scope) is Truth.TRUE
+    if node.DESCRIPTOR.name == "BoolExpr" and node.boolop == pg.AND_EXPR:
+        return any(_joins(argument, scope, fold) for argument in node.args)
+    return False
+
+
+def reads_all_of(source: Node, scope: Scope, fold: Fold) -> bool:
+    """Whether a FROM item is the changed table itself, every row of it."""
+    source = inner(source)
+    if source.DESCRIPTOR.name == "RangeVar":
+        if not source.schemaname and source.relname in scope.ctes:
+            return is_whole_table(scope.ctes[source.relname], scope, fold)
+        return scope.session.relation(of_range(source)) is scope.relation
+    return source.DESCRIPTOR.name == "RangeSubselect" and is_whole_table(inner(source.subquery), scope, fold)
+
+
+def is_whole_table(query: Node, scope: Scope, fold: Fold) -> bool:
+    """Whether a query yields every row of the changed table: one source, nothing that filters, groups or limits."""
+    if query.DESCRIPTOR.name != "SelectStmt" or len(query.from_clause) != 1:
+        return False
+    limits = ("limit_count", "limit_offset", "having_clause")
+    if any(query.HasField(field) for field in limits) or query.group_clause:
+        return False
+    if not reads_all_of(query.from_clause[0], scope, fold):
+        return False
+    if not query.HasField("where_clause"):
+        return True
+    own = replace(scope, aliases=frozenset(alias for alias, _ in _flat(query.from_clause)))
+    return fold(query.where_clause, own) is Truth.TRUE
+
+
+def _flat(sources: Iterable[Node]) -> Iterator[tuple[str, Node]]:
+    """Each source with the name that it goes by, joins taken apart."""
+    for source in sources:
+        source = inner(source)
+        if source.DESCRIPTOR.name == "JoinExpr":
+            yield from _flat([source.larg, source.rarg])
+        elif source.DESCRIPTOR.name in ("RangeVar", "RangeSubselect"):
+            fallback = source.relname if source.DESCRIPTOR.name == "RangeVar" else ""
+            yield source.alias.aliasname or fallback, source

@@ -25,16 +25,6 @@ __all__ = [
     "combine",
     "needed_tables",
 ]
-    "LEVELS",
-    "RULESET_VERSION",
-    "Analysis",
-    "Judged",
-    "RevisionSql",
-    "analyse",
-    "analyse_each",
-    "combine",
-    "needed_tables",
-]
 
 Level = Literal["low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high", "critical")

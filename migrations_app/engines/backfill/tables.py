@@ -15,8 +15,9 @@ KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table", "S":
 OURS = ("tidegate", "pg_catalog", "information_schema", "pg_toast")
 
 _FIND = b"""
-SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relhassubclass,
-       c.relrowsecurity, EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text,
+       EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), c.relrowsecurity,
+       EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
                                  AND g.tgenabled <> 'D' AND (g.tgtype & 16) <> 0)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname::text = $1::text

@@ -61,15 +61,17 @@ clean:  ## Remove .venv and every cache; the demo's data stays
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or later is needed: apt-get install python3 python3-venv" >&2; exit 1; fi
-	$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
 		echo "Python's venv module is needed: apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || true
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv 2> /dev/null || true
 
 # A stamp is newer than its requirements when they are installed: then nothing is done.
 $(RUNTIME): requirements.txt | $(BIN)/python
-	$(INSTALL) -r requirements.txt
-	touch $@
+	@echo "Installing requirements.txt into .venv ..."
+	@$(INSTALL) -r requirements.txt
+	@touch $@
 
 $(DEV): requirements-dev.txt $(RUNTIME)
-	$(INSTALL) -r requirements-dev.txt
-	touch $@
+	@echo "Installing requirements-dev.txt into .venv ..."
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from migrations_app.engines import servers
+from migrations_app.errors import TidegateError
 
 PREFIX = "tidegate-tests-"
 SETTINGS = {
@@ -68,7 +69,10 @@ def _start(config: pytest.Config) -> None:
         alive.close()
 
     config.add_cleanup(finish)  # pytest calls it on Ctrl-C and on a failed start too
-    stack = servers.start(state_dir, for_tests=True)
+    try:
+        stack = servers.start(state_dir, for_tests=True)
+    except TidegateError as reason:  # a sentence for a person: the traceback would only hide it
+        raise pytest.UsageError(reason.detail) from None
     os.environ.update(stack.environment())
     os.environ["TIDEGATE_STATE_DIR"] = str(state_dir)
     os.environ["TIDEGATE_TEST_PRIMARY_URL"] = stack.primary.url()

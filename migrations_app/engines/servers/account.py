@@ -37,9 +37,9 @@ class Account:
 
     @classmethod
     def current(cls) -> Account:
-        """The account for this process. Raises Unprocessable when root finds nobody to hand the servers to."""
+        """The account for this process. Raises Unprocessable when PostgreSQL would accept nobody."""
         if os.geteuid() != 0:
-            return cls(name=f"uid {os.geteuid()}")
+            return cls(name=_login_name(os.geteuid()))
         for name in CANDIDATES:
             try:
                 entry = pwd.getpwnam(name)
@@ -104,3 +104,14 @@ class Account:
     def _own(self, path: Path) -> None:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
+
+
+def _login_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise Unprocessable(
+            f"User id {uid} has no name on this machine, and PostgreSQL refuses to run without one. Give it one in "
+            f"/etc/passwd (useradd --uid {uid} tidegate), or run as another user.",
+            code="servers_no_account",
+        ) from None

@@ -130,6 +130,10 @@ class Process:
         self.wait(TERM_GRACE_S)
         self.close()
 
+    def kill_hard(self) -> None:
+        """SIGKILL at once; the next event is `died`."""
+        self._signal(signal.SIGKILL)
+
     def close(self) -> None:
         for name in ("_to", "_from"):
             fd = getattr(self, name)

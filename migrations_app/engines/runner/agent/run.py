@@ -83,8 +83,10 @@ class Run:
             self._settle(connection, fresh)
         finally:
             self.quiet = False
-        if self.sessions and who["database"] != self.spec["database"]:
-            raise self.stop(f"env.py goes on to a second database, {who['database']}: a target is exactly one")
+        if who["database"] != self.spec["database"]:
+            raise self.stop(
+                f"env.py connects to the database {who['database']}, but the target is {self.spec['database']}"
+            )
         first, self.sessions = not self.sessions, [*self.sessions, who["backend_pid"]]
         if first:
             version = {"version_table": context.version_table, "version_table_schema": context.version_table_schema}
@@ -92,7 +94,6 @@ class Run:
             answer = self.wire.reply()
             if answer["do"] != "go":
                 raise self.stop(answer["reason"])
-            self.spec["database"] = who["database"]
 
     def _ask(self, connection: Any, sql: str) -> Any:
         from sqlalchemy import text

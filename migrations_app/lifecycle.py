@@ -42,17 +42,14 @@ def advance(row: StatusRow, to: str, *, actor: Actor, reason: str, **changes: An
         if not moved:
             return False
         record(actor, f"{row._meta.model_name}.{to}", row, {"from": was, "reason": reason})
-    row.status, row.reason, row.version = to, reason, row.version + 1
-    for name, value in changes.items():
-        setattr(row, name, value)
+    row.refresh_from_db()  # times were set by the database's clock
     return True
 
 
 def touch(row: StatusRow, **changes: Any) -> None:
     """Writes what is no status (progress, a reason that changed while waiting) and lets the doors see it."""
     type(row)._base_manager.filter(pk=row.pk).update(version=F("version") + 1, **changes)
-    for name, value in changes.items():
-        setattr(row, name, value)
+    row.refresh_from_db(fields=["version", *changes])
 
 
 def record(

@@ -25,6 +25,9 @@ NAMES: Mapping[str, str] = {
 }
 
 
+__all__ = ["changed", "of", "plain"]
+
+
 def of(inputs: Mapping[str, Any]) -> str:
     """The digest of the inputs, as "sha256:<hex>"."""
     return "sha256:" + hashlib.sha256(canonical(plain(inputs))).hexdigest()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models.functions import Now
 
+from migrations_app.engines.backfill.definition import Definition
+from migrations_app.engines.backfill.throttle import Limits
+from migrations_app.errors import Invalid
 from migrations_app.models.access import User
 from migrations_app.models.rollouts import Step
 from migrations_app.models.rows import LeasedRow, LeaseQuerySet, StatusRow, new_id
@@ -54,13 +57,17 @@ class Backfill(StatusRow, LeasedRow):
     chunk_ms = models.PositiveIntegerField(default=100)
     max_lag_s = models.FloatField(default=2.0)
 
-    rows_done = models.PositiveBigIntegerField(default=0)
-    rows_estimated = models.PositiveBigIntegerField(default=0)
-    rows_per_s = models.FloatField(null=True)
-    eta_s = models.FloatField(null=True)
+    rows_done = models.PositiveBigIntegerField(default=0, help_text="rows changed")
+    rows_scanned = models.PositiveBigIntegerField(default=0, help_text="rows passed, changed or not")
+    rows_estimated = models.PositiveBigIntegerField(default=0, help_text="rows to pass, corrected as it goes")
+    rows_per_s = models.FloatField(null=True, help_text="rows passed, averaged over some 15 s")
+    rows_per_s_slow = models.FloatField(null=True, help_text="the same over some 2 minutes")
+    eta_low_s = models.FloatField(null=True)
+    eta_s = models.FloatField(null=True, help_text="the upper end of the estimate")
     chunk_rows = models.PositiveIntegerField(default=1000)
     lag_s = models.FloatField(null=True)
     throttle_reason = models.TextField(blank=True, default="", help_text="empty when nothing holds it back")
+    kept = models.JSONField(null=True, help_text="the checkpoint, where the target does not let us keep one")
     remaining_rows = models.PositiveBigIntegerField(null=True)
     not_before = models.DateTimeField(null=True, help_text="when a transient failure is tried again")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="failures in a row")
@@ -81,12 +88,29 @@ class Backfill(StatusRow, LeasedRow):
     def is_final(self) -> bool:
         return self.status in BACKFILL_FINAL
 
+    def definition(self) -> Definition:
+        """What the engine shall do."""
+        return Definition(self.table, self.set, self.where or None, tuple(self.key) if self.key else None)
+
+    def limits(self) -> Limits:
+        """What it may cost others. Raises Invalid with a pointer for each value out of range."""
+        if self.workers != 1:
+            raise Invalid.field("/workers", "This version works on a table with one worker at a time: leave it at 1.")
+        return Limits(max_lag_s=self.max_lag_s, chunk_ms=self.chunk_ms)
+
+    def policies(self) -> list[dict[str, Any]]:
+        """The policy, as it is now, of its target's environment."""
+        return [self.target.environment.policy]
+
+    def target_slugs(self) -> list[str]:
+        return [self.target.slug]
+
     @property
     def fraction(self) -> float | None:
-        """Share done, never above 1; None while nothing is known."""
+        """Share passed; 1 only when verified; None while nothing is known."""
         if self.status == BackfillStatus.VERIFIED:
             return 1.0
-        return min(1.0, self.rows_done / self.rows_estimated) if self.rows_estimated else None
+        return min(0.99, self.rows_scanned / self.rows_estimated) if self.rows_estimated else None
 
 
 class Sample(models.Model):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from migrations_app.engines.runner.bundle import unpack
 from migrations_app.models.rows import StatusRow, new_id
 from migrations_app.models.status import REVISION_EDGES, RevisionStatus
 
@@ -37,7 +40,6 @@ class Bundle(models.Model):
     digest = models.CharField(max_length=80)
     archive = models.BinaryField()
     files = models.PositiveIntegerField()
-    overrides = models.JSONField(default=dict, help_text="recipe paths that point into the bundle")
     heads = models.JSONField(default=list)
     bases = models.JSONField(default=list)
     interpreter = models.JSONField(default=dict, help_text="versions of python, alembic and sqlalchemy found")
@@ -49,6 +51,15 @@ class Bundle(models.Model):
 
     def __str__(self) -> str:
         return self.digest[:19]
+
+    def unpack(self) -> Path:
+        """The verified, read-only folder of these bytes on this host; made when it is missing or was touched."""
+        return unpack(bytes(self.archive), self.digest, settings.TIDEGATE_STATE_DIR / "bundles")
+
+    def parents(self) -> dict[str, list[str]]:
+        """Each revision with all that must be applied before it, in the order of an empty database."""
+        rows = self.revisions.in_order().values_list("revision", "down_revisions", "depends_on")
+        return {revision: [*down, *depends] for revision, down, depends in rows}
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
@@ -75,6 +86,7 @@ class Revision(StatusRow):
     source = models.TextField()
     is_head = models.BooleanField(default=False)
     statements = models.JSONField(default=list, help_text="exact SQL from offline mode, one item a statement")
+    autocommit = models.JSONField(default=list, help_text="for each statement, whether it runs outside a transaction")
     opaque = models.TextField(blank=True, default="", help_text="why its SQL cannot be known before it runs")
     analysis = models.JSONField(null=True, help_text="what the SQL alone tells, without a target's catalog")
     backfill = models.JSONField(null=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models.functions import Now
@@ -18,7 +18,7 @@ from migrations_app.models.status import (
     RolloutStatus,
     StepStatus,
 )
-from migrations_app.models.targets import Target
+from migrations_app.models.targets import Environment, Target
 
 
 class RolloutQuerySet(models.QuerySet["Rollout"]):
@@ -75,6 +75,16 @@ class Rollout(StatusRow):
     def is_final(self) -> bool:
         return self.status in ROLLOUT_FINAL
 
+    def policies(self) -> list[dict[str, Any]]:
+        """The policies, as they are now, of every environment that the rollout touches."""
+        return list(
+            Environment.objects.filter(targets__plans__rollout=self).distinct().values_list("policy", flat=True)
+        )
+
+    def target_slugs(self) -> list[str]:
+        """The targets' names, in the order of the waves."""
+        return list(self.plans.values_list("target__slug", flat=True))
+
 
 class TargetPlanQuerySet(LeaseQuerySet):
     def due(self) -> Self:
@@ -108,6 +118,10 @@ class TargetPlan(LeasedRow):
     def __str__(self) -> str:
         return f"{self.rollout_id} on {self.target_id}"
 
+    def next_step(self) -> Step | None:
+        """The first step that is not verified, or None when all are."""
+        return self.steps.exclude(status=StepStatus.VERIFIED).order_by("position").first()
+
 
 class Step(StatusRow):
     """One revision, or one backfill, on one target."""
@@ -123,6 +137,7 @@ class Step(StatusRow):
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(max_length=20, choices=StepStatus.choices, default=StepStatus.PLANNED)
     statements = models.JSONField(default=list)
+    autocommit = models.JSONField(default=list)
     opaque = models.TextField(blank=True, default="")
     analysis = models.JSONField(default=dict)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -41,12 +41,18 @@ class LeaseQuerySet(models.QuerySet[Any]):
     """Leases run by the database's clock, so a worker whose own clock is wrong cannot keep or steal a row."""
 
     def claim(self, pk: str, *, owner: str, lease_s: int, **conditions: Any) -> int | None:
-        """Takes the row when nobody's lease on it is live. Returns the new epoch, or None when somebody was first."""
+        """Takes the row when nobody's lease on it is live. Returns the new epoch, or None when somebody was first.
+
+        Conditions (and filters before it) must be on the row's own columns: a join becomes a subquery, which
+        PostgreSQL does not look at again after waiting for the row, and two workers would both win.
+        """
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
         taken = self.filter(free, pk=pk, **conditions).update(
             lease_owner=owner, lease_until=Now() + timedelta(seconds=lease_s), epoch=F("epoch") + 1
         )
-        return int(self.values_list("epoch", flat=True).get(pk=pk)) if taken else None
+        if not taken:
+            return None
+        return int(self.model._base_manager.values_list("epoch", flat=True).get(pk=pk))
 
     def renew(self, pk: str, *, owner: str, epoch: int, lease_s: int) -> bool:
         """Prolongs the lease. False: it ran out and somebody else took the row; stop at once."""

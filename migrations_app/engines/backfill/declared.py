@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from migrations_app.engines.backfill import raw, statements
+from migrations_app.engines.backfill import raw
 from migrations_app.engines.backfill.definition import Checked, Definition, check
 from migrations_app.errors import FieldError, Invalid
 
@@ -54,4 +54,5 @@ def matches_nothing(conn: Connection[Any], definition: Definition) -> bool:
     checked = check(conn, definition)
     if not checked.is_countable:
         return False
-    return not raw.rows(conn, statements.any_matching_sql(checked.change))[0][0]
+    any_left = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(checked.change.name, checked.change.condition)
+    return not raw.rows(conn, any_left)[0][0]

@@ -1,0 +1,43 @@
+"""Celery's doors: each task takes an id and makes one stage call. Losing or doubling a message is harmless."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from celery import shared_task
+
+from migrations_app import lifecycle
+from migrations_app.stages import execute, rollout, slices
+
+
+def _owner() -> str:
+    """Who holds a lease: this worker process, by host and pid."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+@shared_task(name="tidegate.tick")
+def tick() -> None:
+    """Every few seconds: sends again whatever is due, so that nothing depends on a message that may be lost."""
+    for rollout_id in rollout.sweep():
+        lifecycle.hint("progress", rollout_id)
+    for backfill_id in slices.sweep():
+        lifecycle.hint("run_backfill", backfill_id)
+
+
+@shared_task(name="tidegate.progress")
+def progress(rollout_id: str) -> None:
+    rollout.progress(rollout_id=rollout_id)
+
+
+@shared_task(name="tidegate.run_revisions")
+def run_revisions(plan_id: str) -> None:
+    rollout_id = execute.run(plan_id=plan_id, owner=_owner())
+    if rollout_id:
+        lifecycle.hint("progress", rollout_id)
+
+
+@shared_task(name="tidegate.run_backfill")
+def run_backfill(backfill_id: str) -> None:
+    if slices.work(backfill_id=backfill_id, owner=_owner()):
+        lifecycle.hint("run_backfill", backfill_id)

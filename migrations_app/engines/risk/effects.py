@@ -238,17 +238,17 @@ def _set(statement: Statement, session: Session) -> None:
 def _transaction(statement: Statement, session: Session) -> None:
     kind = statement.node.kind
     if kind in (pg.TRANS_STMT_BEGIN, pg.TRANS_STMT_START):
-        session.in_block = True
+        session.in_transaction = True
         session.save("")
     elif kind == pg.TRANS_STMT_SAVEPOINT:
         session.save(statement.node.savepoint_name)
     elif kind == pg.TRANS_STMT_ROLLBACK_TO:
         session.restore(statement.node.savepoint_name)
     elif kind == pg.TRANS_STMT_ROLLBACK:
-        session.in_block = False
+        session.in_transaction = False
         session.restore("")
     elif kind == pg.TRANS_STMT_COMMIT:
-        session.in_block = False
+        session.in_transaction = False
         session.release()
 
 

@@ -106,8 +106,7 @@ class Session:
     def begin(self, statements: Sequence[Statement], *, is_transactional: bool) -> None:
         """A new input, or the next revision of one. Rules may ask `statements` for what comes later."""
         self.statements = statements
-        self.is_transactional = is_transactional
-        self.in_block = False
+        self.in_transaction = is_transactional
         # Copying the state is only worth it when the input holds a ROLLBACK at all.
         self._may_roll_back = any("rollback" in statement.sql[:12].lower() for statement in statements)
 

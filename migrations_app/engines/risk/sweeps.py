@@ -25,6 +25,7 @@ class Sweep:
     action: Literal["delete", "update"]
     relation: Relation
     name: str
+    alias: str
     has_where: bool
     targets: tuple[Node, ...] = ()
     view: str | None = None
@@ -57,7 +58,9 @@ def of_statement(statement: Statement, session: Session) -> Iterator[Sweep]:
     if selects_all(where, scope, beside):
         is_delete = statement.node_name == "delete_stmt"
         targets = () if is_delete else tuple(item.res_target for item in node.target_list)
-        yield Sweep("delete" if is_delete else "update", relation, relation.name, where is not None, targets, view)
+        yield Sweep(
+            "delete" if is_delete else "update", relation, relation.name, alias, where is not None, targets, view
+        )
 
 
 def _through_views(name: str, session: Session) -> tuple[Relation, str | None] | None:
@@ -75,6 +78,7 @@ def _through_views(name: str, session: Session) -> tuple[Relation, str | None] |
 
 def _of_merge(node: Node, scope: Scope, relation: Relation, view: str | None) -> Iterator[Sweep]:
     beside = [node.source_relation]
+    alias = node.relation.alias.aliasname or node.relation.relname
     joins_all = selects_all(node.join_condition, scope, beside)
     for item in node.merge_when_clauses:
         clause = item.merge_when_clause
@@ -83,7 +87,7 @@ def _of_merge(node: Node, scope: Scope, relation: Relation, view: str | None) ->
         if clause.HasField("condition") and not selects_all(clause.condition, scope, beside):
             continue
         if clause.command_type == pg.CMD_DELETE:
-            yield Sweep("delete", relation, relation.name, True, (), view)
+            yield Sweep("delete", relation, relation.name, alias, True, (), view)
         elif clause.command_type == pg.CMD_UPDATE:
             targets = tuple(target.res_target for target in clause.target_list)
-            yield Sweep("update", relation, relation.name, True, targets, view)
+            yield Sweep("update", relation, relation.name, alias, True, targets, view)

@@ -30,7 +30,10 @@ Level = Literal["low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high", "critical")
 """Mildest first. Medium: a hazard. High: dangerous. Critical: rows or values would be lost for good."""
 
-_FAILURES = {"25001": "CONCURRENTLY and its like cannot run inside a transaction block"}
+_FAILURES = {
+    "25001": "It cannot run inside a transaction block.",
+    "23502": "Existing rows would hold NULL in a column that forbids it.",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ KEYS = {
     "date": ("id date PRIMARY KEY", "SELECT CASE WHEN g = 1 THEN '-infinity'::date ELSE '0044-03-15 BC'::date + g END"),
     "timestamptz": (
         "id timestamptz PRIMARY KEY",
-        "SELECT CASE WHEN g = 9 THEN 'infinity' ELSE '2026-01-31 01:02:03.00001Z'::timestamptz + '1h'::interval * g END",
+        "SELECT CASE WHEN g = 9 THEN 'infinity' ELSE '2026-01-31 01:02:03.4Z'::timestamptz + '1h'::interval * g END",
     ),
     "timestamp": ("id timestamp PRIMARY KEY", "SELECT '2026-01-31'::timestamp + g * interval '1 microsecond'"),
     "numeric": ("id numeric PRIMARY KEY", "SELECT 123456789012345678901234.5 + g / 7.0"),

@@ -227,14 +227,31 @@ def test_a_locked_row_makes_smaller_chunks_and_then_a_failure_with_advice(conn, 
     assert result.rows < 35
 
 
+def test_a_slice_that_ends_before_the_lock_does_says_what_it_waits_for(conn, admin_conn, database_url):
+    numbers(conn, 100)
+    admin_conn(database_url, autocommit=False).execute("UPDATE t SET note = 'mine' WHERE id = 1")
+    result = go(conn, checked(conn, "t", n="n + 1"), limits=replace(FAST, lock_timeout_ms=50), budget_s=0.1)
+    assert (result.failure, result.done) == (None, False)
+    assert result.trouble.startswith(
+        "canceling statement due to lock timeout (try 2 of 8, with 500 rows). Somebody holds"
+    )
+
+
+def test_a_row_too_slow_for_any_chunk_fails_instead_of_trying_for_ever(conn):
+    numbers(conn, 10)
+    what = checked(conn, "t", n="n + (pg_sleep(0.3) IS NULL)::int")
+    result = go(conn, what, limits=replace(FAST, statement_timeout_ms=100), chunk_rows=10)
+    assert (result.failure.kind, result.rows) == ("statement_timeout", 0)
+
+
 def test_a_lock_that_goes_away_is_waited_out(conn, admin_conn, database_url):
     numbers(conn, 100)
     holder = admin_conn(database_url, autocommit=False)
     holder.execute("UPDATE t SET note = 'mine' WHERE id = 5")
     threading.Timer(0.15, holder.commit).start()
     result = go(conn, checked(conn, "t", n="n + 1"), limits=replace(FAST, lock_timeout_ms=30), budget_s=30)
-    assert result.done
-    assert result.trouble == "canceling statement due to lock timeout"
+    assert (result.done, result.trouble) == (True, None)
+    assert result.chunk_rows < 1000
     assert counters(conn) == [(1, 100)]
 
 
@@ -259,9 +276,9 @@ def test_a_row_that_does_not_fit_ends_the_slice_with_the_servers_words(conn):
     assert conn.execute("SELECT count(*) FROM t WHERE id >= 45 AND n <> 0").fetchone() == (0,)
 
 
-def test_without_the_schema_the_callers_checkpoint_is_used(conn):
+def test_a_checkpoint_kept_by_the_caller_is_used_and_the_target_is_left_alone(conn):
     numbers(conn, 100)
-    what = replace(checked(conn, "t", n="n + 1"), guarantee="at_least_once")
+    what = checked(conn, "t", n="n + 1")
     stored = []
     first = go(conn, what, kept=Checkpoint("b1", 1), chunk_rows=40, should_stop=stop_after(1), on_chunk=stored.append)
     assert first.cursor == ("40",)

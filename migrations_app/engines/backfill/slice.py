@@ -16,7 +16,7 @@ from migrations_app.engines.backfill import checkpoint, raw, statements, throttl
 from migrations_app.engines.backfill.checkpoint import Checkpoint
 from migrations_app.engines.backfill.definition import Checked
 from migrations_app.engines.backfill.keys import Cursor
-from migrations_app.engines.backfill.pace import START, Pace
+from migrations_app.engines.backfill.pace import FLOOR, START, Pace
 from migrations_app.engines.backfill.throttle import Limits, Observation
 from migrations_app.engines.postgres.sqlstate import Failure, classify
 
@@ -47,8 +47,8 @@ class ChunkDone:
 class SliceResult:
     """What a slice did. Exactly one of `done`, `stopped` (the caller's word), `failure` or none (out of time) ended it.
 
-    `rows` were changed and `scanned` passed in this slice; `throttled_reason` is set while the throttle forbids the
-    next chunk; `trouble` names the last lock or statement timeout that was retried.
+    `rows` were changed and `scanned` passed in this slice. `throttled_reason` is set while the throttle stops the next
+    chunk, `trouble` while a chunk that met a lock or a timeout is being tried again: both say why nothing moves.
     """
 
     rows: int
@@ -83,8 +83,9 @@ def run_slice(
     """Work on a backfill for about `budget_s` seconds and say where it stands. `Fenced` when another worker took over.
 
     `conn` is a read-write session on the target, outside a transaction. `observe` and `should_stop` are asked before
-    each chunk and at least every 250 ms while waiting. Start with the `chunk_rows` of the slice before. `kept`, from
-    the caller's own store, must be given when the guarantee is "at_least_once". Database errors come back as `failure`.
+    each chunk and at least every 250 ms while waiting. Start with the `chunk_rows` of the slice before. Database errors
+    come back as `failure`. `kept` is the caller's own checkpoint: give it in each slice of a backfill that started with
+    the guarantee "at_least_once", and never for another one; where progress is kept must not change half-way.
     """
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise ValueError("a slice needs a connection outside a transaction: its chunks must be able to commit")
@@ -94,8 +95,7 @@ def run_slice(
         IsolationLevel.READ_COMMITTED
     )  # after waiting for a row, see it as it is now: that is the fence
     pace = Pace(limits.chunk_ms / 1000, chunk_rows)
-    own = kept if checked.guarantee == "at_least_once" else None
-    run = _Slice(conn, checked, limits, observe, should_stop, on_chunk, now, sleep, now() + budget_s, pace, own)
+    run = _Slice(conn, checked, limits, observe, should_stop, on_chunk, now, sleep, now() + budget_s, pace, kept)
     return run.work(Checkpoint(backfill_id, epoch))
 
 
@@ -199,7 +199,7 @@ class _Slice:
             self.failure = classify(error)
             return
         self.busy_s = self.now() - began
-        self.tries, self.at = 0, reached
+        self.tries, self.trouble, self.at = 0, None, reached
         self.changed, self.scanned = self.changed + changed, self.scanned + scanned
         self.pace = self.pace.after(scanned, self.busy_s)
         self.on_chunk(ChunkDone(reached, changed, scanned, self.busy_s, self.pace.rows))
@@ -234,11 +234,14 @@ class _Slice:
         )
 
     def _shrink(self, error: psycopg.Error) -> None:
+        """Try again with half the rows after a growing pause, or give up when that cannot help any more."""
         self.tries += 1
         failure = classify(error)
-        self.trouble, self.busy_s = failure.message, 0.0
-        if self.tries >= self.limits.tries:
+        is_hopeless = failure.kind == "statement_timeout" and self.pace.rows <= FLOOR
+        if is_hopeless or self.tries >= self.limits.tries:
             self.failure = failure
             return
-        self.pace = self.pace.after_trouble()
+        self.pace, self.busy_s = self.pace.after_trouble(), 0.0
+        again = f"try {self.tries + 1} of {self.limits.tries}, with {self.pace.rows} rows"
+        self.trouble = f"{failure.message} ({again}). {failure.advice}"
         self._rest(random.uniform(0.05, 0.1) * 2 ** min(self.tries, 4))  # noqa: S311  # jitter against lockstep, not a secret

@@ -190,8 +190,9 @@ def plan(server: Server, args: argparse.Namespace) -> tuple[int, Json]:
     if args.rollout:
         return DONE, server.get(at("rollouts", args.name) + "plan/")
     target = server.get(at("targets", args.name))
-    here = ",".join(target["current"]) or "base"
-    found = server.post("analyses/", {"project": target["project"], "from": here, "to": args.to, "target": args.name})
+    here = {"from": ",".join(target["current"])} if target["current"] else {}  # else from the very beginning
+    there = {"to": args.to} if args.to != "head" else {}
+    found = server.post("analyses/", {"project": target["project"], "target": args.name, **here, **there})
     return (WAITING if found["statements"] and args.detailed_exitcode else DONE), found
 
 
@@ -261,7 +262,7 @@ def show(data: Json, form: str) -> None:
         table(data)
     else:
         for name, value in data.items():
-            if name not in ("targets", "statements", "steps"):
+            if name not in ("targets", "statements", "steps", "links"):
                 print(clean(f"{name:<16}{cell(value)}"))
         table(data.get("targets") or data.get("statements") or data.get("steps") or [])
 

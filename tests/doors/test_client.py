@@ -262,9 +262,7 @@ def test_a_plan_names_where_the_target_stands(stub: Stub, client: Client) -> Non
     stub.on("GET targets/shop-production/", (200, {"project": "shop", "current": ["0010"]}))
     stub.on("POST analyses/", (200, {"dangerous": True, "level": "high", "statements": [{"index": 0, "kind": "drop"}]}))
     assert client("plan", "shop-production", "--detailed-exitcode").returncode == 2
-    assert stub.bodies("POST analyses/") == [
-        {"project": "shop", "from": "0010", "to": "head", "target": "shop-production"}
-    ]
+    assert stub.bodies("POST analyses/") == [{"project": "shop", "target": "shop-production", "from": "0010"}]
 
 
 def test_a_list_is_read_to_its_end_and_only_from_this_server(stub: Stub, client: Client) -> None:

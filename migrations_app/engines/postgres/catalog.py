@@ -90,3 +90,29 @@ def read_heads(
 def list_version_tables(conn: psycopg.Connection) -> tuple[VersionTable, ...]:
     """Every table that looks like a version table of Alembic (its only column is version_num), whatever its name."""
     return tuple(VersionTable(*row) for row in conn.execute(VERSION_TABLES))
+
+
+# Tables of extensions (PostGIS brings one) are not an application's.
+HAS_TABLES = """
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidegate')
+                 AND n.nspname NOT LIKE 'pg\\_%temp\\_%' AND n.nspname <> 'pg_toast'
+                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                                 AND d.deptype = 'e'))
+"""
+
+INVALID_INDEXES = """
+SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT x.indisvalid AND n.nspname NOT IN ('pg_catalog', 'pg_toast') ORDER BY 1
+"""
+
+
+def has_tables(conn: psycopg.Connection) -> bool:
+    """Whether the database holds any table of an application, version tables included."""
+    row = conn.execute(HAS_TABLES).fetchone()
+    return row is not None and bool(row[0])
+
+
+def invalid_indexes(conn: psycopg.Connection) -> tuple[str, ...]:
+    """Bare names of indexes that a failed or running CREATE INDEX CONCURRENTLY has left INVALID, sorted."""
+    return tuple(row[0] for row in conn.execute(INVALID_INDEXES))

@@ -51,7 +51,8 @@ def start(home) -> Iterator:
         return started[-1]
 
     yield start
-    servers.stop(started[-1], at_once=True)
+    for cluster in started[-1:]:
+        servers.stop(cluster, at_once=True)
 
 
 def test_a_database_is_fresh_and_on_the_primary(database_url, admin_conn):

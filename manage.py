@@ -5,12 +5,18 @@ import os
 import sys
 
 
-def main() -> None:
+def main() -> int:
+    if sys.argv[1:2] == ["demo"]:
+        # The demo starts the servers that Django's settings name, so it has to run before these are read.
+        from demo.main import main as demo
+
+        return demo(sys.argv[2:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The shop's databases on the demo's target server: made, migrated part of the way by plain Alembic, and filled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from migrations_app.errors import Unprocessable
+
+SHOP = Path(__file__).resolve().parent / "shop"
+ROLE = "shop_owner"
+# An ordinary role: owner of its database, and allowed to see the replicas' lag. No superuser.
+SLOW_FEED = """
+CREATE FUNCTION feed_search_index() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_sleep(0.001);
+    RETURN NEW;
+END $$;
+COMMENT ON FUNCTION feed_search_index() IS 'As production has them: one slow trigger, so that there is time to watch';
+CREATE TRIGGER feed_search_index AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION feed_search_index();
+"""
+
+
+class ShopServer:
+    """The target primary and its replica, seen by their superuser; hands out URLs of the shop's own role."""
+
+    def __init__(self, primary_url: str, replica_url: str, password: str) -> None:
+        self.primary_url, self.replica_url, self.password = primary_url, replica_url, password
+
+    def make(self, database: str, *, revision: str, is_slow: bool = False) -> None:
+        """The database at this revision, with its 200,000 orders. One that exists is left as it is."""
+        with psycopg.connect(self.primary_url, autocommit=True) as conn:
+            self._ensure_role(conn)
+            if conn.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone():
+                return
+            conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(ROLE)))
+        self._alembic(database, "0006")
+        with psycopg.connect(self.url(database), autocommit=True) as conn:
+            conn.execute((SHOP / "seed.sql").read_bytes())
+            if is_slow:
+                conn.execute(SLOW_FEED)
+        if revision != "0006":
+            self._alembic(database, revision)
+
+    def url(self, database: str, *, on_replica: bool = False) -> str:
+        """The URL of the shop's own role."""
+        info = psycopg.conninfo.conninfo_to_dict(self.replica_url if on_replica else self.primary_url)
+        return f"postgresql://{ROLE}:{self.password}@{info['host']}:{info['port']}/{database}"
+
+    def pause_replay(self) -> None:
+        """The replica stands still: it receives, but applies nothing."""
+        self._on_replica("SELECT pg_wal_replay_pause()")
+
+    def resume_replay(self) -> None:
+        self._on_replica("SELECT pg_wal_replay_resume()")
+
+    def _on_replica(self, statement: str) -> None:
+        with psycopg.connect(self.replica_url, autocommit=True) as conn:
+            conn.execute(statement.encode())
+
+    def _ensure_role(self, conn: psycopg.Connection) -> None:
+        if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+            conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
+        conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self.password)))
+        conn.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ROLE)))
+
+    def _alembic(self, database: str, revision: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "alembic", "upgrade", revision],
+            cwd=SHOP,
+            env={**os.environ, "SHOP_DATABASE_URL": self.url(database)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Unprocessable(f"plain Alembic could not bring {database} to {revision}:\n{done.stderr[-2000:]}")

@@ -35,10 +35,7 @@ def test_many_first_backfills_create_the_schema_together(database_url):
 
 def test_creation_survives_somebody_who_creates_without_our_lock(conn, admin_conn, database_url):
     other = admin_conn(database_url, autocommit=False)
-    other.execute(
-        "CREATE SCHEMA tidegate; "
-        "CREATE TABLE tidegate.heartbeat (id int PRIMARY KEY DEFAULT 1, at timestamptz NOT NULL)"
-    )
+    other.execute("CREATE SCHEMA tidegate; CREATE TABLE tidegate.heartbeat (id int PRIMARY KEY, at timestamptz)")
     with ThreadPoolExecutor(1) as pool:
         creating = pool.submit(checkpoint.ensure, conn)
         while other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (0,):

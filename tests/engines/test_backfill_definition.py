@@ -151,12 +151,14 @@ def test_a_role_that_may_not_update_is_told_what_to_grant(people, small_role):
         checked(small_role, "parent", n="1")
 
 
-def test_a_large_table_is_estimated_from_its_statistics(conn, monkeypatch):
+@pytest.mark.parametrize("analysed", [True, False])
+def test_a_large_table_is_estimated_whether_analysed_or_not(conn, monkeypatch, analysed):
     numbers(conn, 20_000)
-    conn.execute("ANALYZE t")
-    monkeypatch.setattr("migrations_app.engines.backfill.sizes.COUNT_BELOW_BYTES", 0)
+    if analysed:
+        conn.execute("ANALYZE t")
+    monkeypatch.setattr("migrations_app.engines.backfill.sizes.COUNT_BELOW_BYTES", 500_000)
     found = checked(conn, "t", n="1")
-    assert (found.rows_exact, found.rows_estimated) == (False, pytest.approx(20_000, rel=0.05))
+    assert (found.rows_exact, found.rows_estimated) == (False, pytest.approx(20_000, rel=0.05 if analysed else 0.5))
 
 
 def test_percent_signs_and_comments_survive(conn):
@@ -174,7 +176,7 @@ NAMES = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NAMES, NAMES)
 @example('x"; DROP TABLE people; --', "%s")
 @example("select", "user")

@@ -12,6 +12,7 @@ import pytest
 from migrations_app.engines.backfill import checkpoint
 from migrations_app.engines.backfill.checkpoint import Checkpoint, Fenced
 from migrations_app.engines.backfill.throttle import Limits
+from migrations_app.errors import Invalid
 from tests.engines.backfill_scene import FAST, checked, counters, go, lagging, numbers, stop_after
 
 
@@ -290,5 +291,5 @@ def test_a_checkpoint_kept_by_the_caller_is_used_and_the_target_is_left_alone(co
 def test_without_the_schema_a_checkpoint_must_be_given(conn):
     numbers(conn, 1)
     what = replace(checked(conn, "t", n="n + 1"), guarantee="at_least_once")
-    with pytest.raises(ValueError, match="kept"):
+    with pytest.raises(Invalid, match="Give the role its rights back"):
         go(conn, what)

@@ -22,7 +22,7 @@ from migrations_app.errors import Conflict
 # everyone who creates first takes this advisory lock. ("tidegate" in ASCII.)
 CREATION_LOCK = 0x7469646567617465
 
-_MISSING = b"SELECT to_regclass('tidegate.backfill_checkpoint') IS NULL OR to_regclass('tidegate.heartbeat') IS NULL"
+_MISSING = b"SELECT to_regclass('tidegate.backfill_checkpoint') IS NULL"
 _CREATE = (
     b"CREATE SCHEMA IF NOT EXISTS tidegate",
     b"""CREATE TABLE IF NOT EXISTS tidegate.backfill_checkpoint (
@@ -30,7 +30,6 @@ _CREATE = (
         rows_done bigint NOT NULL DEFAULT 0, rows_scanned bigint NOT NULL DEFAULT 0,
         done boolean NOT NULL DEFAULT false,
         started_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now())""",
-    b"CREATE TABLE IF NOT EXISTS tidegate.heartbeat (id int PRIMARY KEY DEFAULT 1, at timestamptz NOT NULL)",
 )
 _FIELDS = b"backfill_id, epoch, cursor, upper, rows_done, rows_scanned, done"
 _CLAIM = (
@@ -76,7 +75,7 @@ class Checkpoint:
 
 
 def ensure(conn: Connection[Any]) -> None:
-    """Create schema `tidegate` with its tables when missing, also when many do it at once."""
+    """Create schema `tidegate` and the checkpoint table when missing, also when many do it at once."""
     with conn.transaction():
         if not raw.rows(conn, _MISSING)[0][0]:
             return

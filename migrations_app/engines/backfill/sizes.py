@@ -13,7 +13,6 @@ from migrations_app.engines.backfill.statements import Change
 
 COUNT_BELOW_BYTES = 16 << 20
 COUNT_TIMEOUT_MS = 2_000
-GUESSED_ROW_BYTES = 100  # only for a large table that was never analysed and is too slow to count
 
 # Density at the last ANALYZE times today's pages, as the planner does it; partitions are summed up.
 _SIZE = b"""
@@ -45,11 +44,14 @@ class Size:
 
 
 def measure(conn: Connection[Any], change: Change, oid: int) -> Size:
-    """Count a small or never analysed table; estimate a large one. Must run inside a transaction."""
+    """Count a small table, estimate a large one. Must run inside a transaction."""
     [(size, is_unknown, estimated)] = raw.rows(conn, _SIZE, oid)
-    if (is_unknown or size <= COUNT_BELOW_BYTES) and (counted := _count(conn, change)) is not None:
+    if size <= COUNT_BELOW_BYTES and (counted := _count(conn, change, percent=100)) is not None:
         return Size(counted, True, size)
-    return Size(max(estimated, 0) if not is_unknown else size // GUESSED_ROW_BYTES, False, size)
+    if is_unknown:  # never analysed: some pages tell as much as an ANALYZE would
+        percent = min(100.0, 100.0 * COUNT_BELOW_BYTES / size)
+        estimated = round((_count(conn, change, percent=percent) or 0) * 100 / percent)
+    return Size(estimated, False, size)
 
 
 def may_keep_checkpoint(conn: Connection[Any]) -> bool:
@@ -57,10 +59,13 @@ def may_keep_checkpoint(conn: Connection[Any]) -> bool:
     return bool(raw.rows(conn, _MAY_KEEP)[0][0])
 
 
-def _count(conn: Connection[Any], change: Change) -> int | None:
+def _count(conn: Connection[Any], change: Change, *, percent: float) -> int | None:
+    """Rows on `percent` of the pages; None when even that takes too long."""
+    some = sql.SQL("TABLESAMPLE SYSTEM ({})").format(sql.Literal(percent)) if percent < 100 else sql.SQL("")
+    statement = sql.SQL("SELECT count(*) FROM {} {}").format(change.name, some)
     try:
         with conn.transaction():
             raw.settings(conn, statement_timeout=str(COUNT_TIMEOUT_MS))
-            return int(raw.rows(conn, sql.SQL("SELECT count(*) FROM {}").format(change.name))[0][0])
+            return int(raw.rows(conn, statement)[0][0])
     except psycopg.errors.QueryCanceled:
         return None

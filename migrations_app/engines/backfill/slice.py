@@ -19,6 +19,7 @@ from migrations_app.engines.backfill.keys import Cursor
 from migrations_app.engines.backfill.pace import FLOOR, START, Pace
 from migrations_app.engines.backfill.throttle import Limits, Observation
 from migrations_app.engines.postgres.sqlstate import Failure, classify
+from migrations_app.errors import Invalid
 
 NAP_S = 0.2  # the longest wait without asking whether to stop
 CLAIM_TIMEOUT_MS = 5_000  # a predecessor's last chunk may still be committing
@@ -80,7 +81,9 @@ def run_slice(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> SliceResult:
-    """Work on a backfill for about `budget_s` seconds and say where it stands. `Fenced` when another worker took over.
+    """Work on a backfill for about `budget_s` seconds and say where it stands.
+
+    Raises `Fenced` when another worker took over, and Invalid when the target keeps no checkpoint and none is given.
 
     `conn` is a read-write session on the target, outside a transaction. `observe` and `should_stop` are asked before
     each chunk and at least every 250 ms while waiting. Start with the `chunk_rows` of the slice before. Database errors
@@ -90,7 +93,10 @@ def run_slice(
     if conn.info.transaction_status != TransactionStatus.IDLE:
         raise ValueError("a slice needs a connection outside a transaction: its chunks must be able to commit")
     if checked.guarantee == "at_least_once" and kept is None:
-        raise ValueError("this target keeps no checkpoint; pass the caller's own one as kept")
+        raise Invalid(
+            "This target no longer lets Tidegate keep this backfill's checkpoint in schema tidegate. Give its role "
+            "the rights back (CREATE on the database, or on the schema and its tables), then resume."
+        )
     conn.isolation_level = (
         IsolationLevel.READ_COMMITTED
     )  # after waiting for a row, see it as it is now: that is the fence

@@ -104,9 +104,10 @@ def decide(
 def _objections(replica: ReplicaReading, limits: Limits, factor: float) -> Iterator[str]:
     """Each reason why this replica forbids the next chunk; limits are taken times `factor`."""
     name, lag_s, lag_bytes = f"replica {replica.name}", replica.lag_s, replica.lag_bytes
-    because = f": {replica.reason}" if replica.reason else ""
+    because = f": {replica.reason.rstrip('.')}" if replica.reason else ""
     if replica.state != "streaming":
-        yield f"{name} is {replica.state}{because}; unknown lag counts as over the limit"
+        unknown = "; unknown lag counts as over the limit" if lag_s is None else ""
+        yield f"{name} is {replica.state.replace('_', ' ')}{because}{unknown}"
         return
     if lag_s is None or not math.isfinite(lag_s):
         if lag_bytes != 0:  # nothing outstanding is proof enough: the view's replay_lag is NULL on an idle primary

@@ -78,9 +78,10 @@ def needs_null_scan(relation: Relation, column: str) -> bool:
     """Whether SET NOT NULL has to read the table: not when a valid CHECK proves it (PostgreSQL 12+) or it is set."""
     if relation.column(column).not_null:
         return False
-    known = [*(relation.facts.constraints if relation.facts else ()), *filter(None, relation.constraints.values())]
     proof = f"({names.quoted(column)} is not null)"
-    return not any(c.kind == "check" and c.validated and proof in c.definition.lower() for c in known)
+    return not any(
+        c.kind == "check" and c.validated and proof in c.definition.lower() for c in relation.known_constraints()
+    )
 
 
 def _at_drop_constraint(at: Subcommand) -> Iterator[Touch]:

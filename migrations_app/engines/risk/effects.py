@@ -42,7 +42,24 @@ def constraint_of(definition: Node, *, column: str = "") -> ConstraintFacts:
     columns = tuple(key.string.sval for key in keys) or ((column,) if column else ())
     parent = names.of_range(definition.pktable) if definition.HasField("pktable") else None
     kind = _CONSTRAINTS.get(definition.contype, "check")
-    return ConstraintFacts(definition.conname, kind, columns, validated=definition.initially_valid, references=parent)
+    proven = _proven_not_null(definition) if kind == "check" else ""
+    return ConstraintFacts(
+        definition.conname,
+        kind,
+        (proven,) if proven else columns,
+        f"CHECK (({names.quoted(proven)} IS NOT NULL))" if proven else "",
+        validated=definition.initially_valid and not definition.skip_validation,
+        references=parent,
+    )
+
+
+def _proven_not_null(definition: Node) -> str:
+    """The column of CHECK (column IS NOT NULL), which spares SET NOT NULL its scan; else empty."""
+    test = inner(definition.raw_expr)
+    if test.DESCRIPTOR.name != "NullTest" or test.nulltesttype != pg.IS_NOT_NULL:
+        return ""
+    column = inner(test.arg)
+    return names.bare(names.of_strings(column.fields)) if column.DESCRIPTOR.name == "ColumnRef" else ""
 
 
 def _may_exist_already(statement: Statement, session: Session, name: str, if_not_exists: bool) -> bool:

@@ -38,6 +38,8 @@ def footprint(statement: Statement, session: Session) -> Footprint:
     tables: dict[str, None] = {}
     lock, scan, rewrite = None, False, False
     for touch in touching(statement, session):
+        if names.is_catalog(touch.name):
+            continue
         tables[touch.name] = None
         if session.relation(touch.name).is_existing:
             lock = stronger(lock, touch.mode)
@@ -47,6 +49,9 @@ def footprint(statement: Statement, session: Session) -> Footprint:
 
 def _drop(statement: Statement, session: Session) -> Iterator[Touch]:
     node = statement.node
+    if node.behavior == pg.DROP_CASCADE and node.remove_type in (pg.OBJECT_SCHEMA, pg.OBJECT_TYPE, pg.OBJECT_DOMAIN):
+        yield from _drop_unnamed(node, session)
+        return
     for item in node.objects:
         name = names.of_object(item)
         if node.remove_type in (pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_FOREIGN_TABLE):
@@ -60,6 +65,18 @@ def _drop(statement: Statement, session: Session) -> Iterator[Touch]:
             yield Touch(owner.name if owner else f"the table of {name}", SUE if node.concurrent else AX)
         elif node.remove_type in (pg.OBJECT_TRIGGER, pg.OBJECT_POLICY, pg.OBJECT_RULE):
             yield Touch(name.rpartition(".")[0], AX)
+
+
+def _drop_unnamed(node: Node, session: Session) -> Iterator[Touch]:
+    """DROP SCHEMA or TYPE ... CASCADE: the tables inside the schema, or with a column of the type."""
+    for item in node.objects:
+        name = names.of_object(item)
+        if node.remove_type != pg.OBJECT_SCHEMA:
+            yield from (Touch(table, AX) for table in session.tables_with_type(name))
+        elif not session.made_here("schema", name):
+            known = session.tables_in(name)
+            # Without a catalog there may be others: the schema itself stands for them.
+            yield from (Touch(table, AX) for table in known or ([] if session.facts else [f"{name}.*"]))
 
 
 def _truncate(statement: Statement, session: Session) -> Iterator[Touch]:

@@ -52,6 +52,12 @@ def bare(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def is_catalog(name: str) -> bool:
+    """Whether it is a table of PostgreSQL's own, which no program of the user locks."""
+    schema, _, relation = name.rpartition(".")
+    return schema in ("pg_catalog", "information_schema") or (not schema and relation.startswith("pg_"))
+
+
 def quoted(name: str) -> str:
     """The name as SQL that can be pasted: parts are quoted only where they must be."""
     parts = name.split(".")

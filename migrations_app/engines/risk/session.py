@@ -44,6 +44,8 @@ class Relation:
     columns: dict[str, Column] = field(default_factory=dict)
     constraints: dict[str, ConstraintFacts | None] = field(default_factory=dict)
     """Those that the input added; a dropped one is None."""
+    settled: dict[str, ConstraintFacts] = field(default_factory=dict)
+    """Those that earlier revisions added."""
 
     @property
     def holds_nothing_old(self) -> bool:
@@ -77,10 +79,13 @@ class Relation:
 
     def constraint(self, name: str) -> ConstraintFacts | None:
         """The constraint of this name, from the input or the catalog."""
-        if name in self.constraints:
-            return self.constraints[name]
-        known = self.facts.constraints if self.facts else ()
-        return next((constraint for constraint in known if constraint.name == name), None)
+        return next((constraint for constraint in self.known_constraints() if constraint.name == name), None)
+
+    def known_constraints(self) -> list[ConstraintFacts]:
+        """All that are known to stand now."""
+        older = {constraint.name: constraint for constraint in (self.facts.constraints if self.facts else ())}
+        standing = older | self.settled | self.constraints
+        return [constraint for constraint in standing.values() if constraint is not None]
 
 
 class Session:
@@ -112,12 +117,13 @@ class Session:
 
     def relation(self, name: str) -> Relation:
         """What PostgreSQL would resolve the name to at this point of the input."""
-        key = self._key(name)
+        key = self.qualified(name)
         if key not in self.relations:
             self.relations[key] = self._look_up(name, key)
         return self.relations[key]
 
-    def _key(self, name: str) -> str:
+    def qualified(self, name: str) -> str:
+        """The name with the schema in which PostgreSQL would find it now."""
         if "." in name:
             return name
         candidates = [f"pg_temp.{name}", *(f"{schema}.{name}" for schema in self.search_path)]
@@ -145,13 +151,13 @@ class Session:
 
     def forget(self, name: str) -> None:
         """The relation is dropped: the name means nothing until something new takes it."""
-        key = self._key(name)
+        key = self.qualified(name)
         self.relations.pop(key, None)
         self.gone.add(key)
 
     def rename(self, old: str, new: str) -> None:
         """`new` is a bare name, or a qualified one after SET SCHEMA."""
-        relation, key = self.relation(old), self._key(old)
+        relation, key = self.relation(old), self.qualified(old)
         self.forget(old)
         relation = copy.copy(relation)
         relation.name = new
@@ -160,8 +166,9 @@ class Session:
     def settle(self) -> None:
         """A new revision begins: what earlier ones made exists now and may have been filled, its types stay known."""
         for relation in self.relations.values():
-            if relation.is_made:
-                relation.is_made = False
+            relation.is_made = False
+            relation.settled = {constraint.name: constraint for constraint in relation.known_constraints()}
+            relation.constraints = {}
             for column in relation.columns.values():
                 column.origin = column.name
                 column.has_values = None
@@ -175,6 +182,23 @@ class Session:
         if bare(type_name) in self.enums:
             return self.enums[bare(type_name)]
         return self.facts.enum_labels(type_name) if self.facts else None
+
+    def tables_in(self, schema: str) -> list[str]:
+        """The known tables of a schema, by qualified name."""
+        inside = [key for key in self.relations if key.startswith(f"{schema}.")]
+        catalog = self.facts.in_schema(schema) if self.facts else ()
+        return list(dict.fromkeys([*inside, *(table.qualified for table in catalog)]))
+
+    def tables_with_type(self, type_name: str) -> list[str]:
+        """The known tables with a column of this type, by qualified name."""
+        catalog = self.facts.tables.items() if self.facts else ()
+        found = [key for key, table in catalog if any(bare(c.type) == bare(type_name) for c in table.columns.values())]
+        made = [
+            key
+            for key, relation in self.relations.items()
+            if any(column.type and bare(column.type) == bare(type_name) for column in relation.columns.values())
+        ]
+        return list(dict.fromkeys([*found, *made]))
 
     def index_table(self, index: str) -> Relation | None:
         """The table that carries the index, None when unknown."""

@@ -99,7 +99,8 @@ def _parse_text(text: str, *, first_index: int) -> Iterator[Statement]:
     try:
         tree = postgast.parse(text)
     except postgast.PgQueryError as error:
-        line = raw.count(b"\n", 0, max(error.cursorpos - 1, 0)) + 1
+        # The parser counts characters here, unlike the places in its tree, which are bytes.
+        line = text.count("\n", 0, max(error.cursorpos - 1, 0)) + 1
         detail = f"Line {line}: {error.message}. PostgreSQL would refuse this, so nothing can be said about its risk."
         refusal = Invalid.field("/sql", detail)
         refusal.code = "sql_syntax"

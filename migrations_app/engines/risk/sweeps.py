@@ -67,7 +67,7 @@ def _through_views(name: str, session: Session) -> tuple[Relation, str | None] |
     """The table that a write reaches, and the view that it goes through; None when a view of the input filters."""
     relation, view = session.relation(name), None
     for _ in range(_VIEW_DEPTH):
-        if not (relation.is_made and relation.is_view):
+        if not relation.is_view or not (relation.is_made or relation.reads):
             break
         view = name
         if relation.is_filtered or not relation.reads:

@@ -30,6 +30,7 @@ Level = Literal["low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high", "critical")
 """Mildest first. Medium: a hazard. High: dangerous. Critical: rows or values would be lost for good."""
 
+_WORST_FIRST = ("danger", "hazard", "advice")
 _FAILURES = {
     "25001": "It cannot run inside a transaction block.",
     "23502": "Existing rows would hold NULL in a column that forbids it.",
@@ -200,7 +201,7 @@ def _judge_statement(statement: Statement, session: Session, revision: str | Non
         lock,
         rewrite,
         scan,
-        tuple(findings),
+        tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.severity))),
         revision,
     )
 

@@ -10,8 +10,7 @@ from migrations_app.engines.risk.statements import Statement
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
     name = names.of_range(statement.node.relation)
-    is_catalog = name.startswith("pg_catalog.") or ("." not in name and name.startswith("pg_"))
-    if is_catalog and not session.relation(name).is_made:
+    if names.is_catalog(name) and not session.relation(name).is_made:
         yield Hit(f"{statement.kind} changes the system catalog {name} directly", name)
 
 

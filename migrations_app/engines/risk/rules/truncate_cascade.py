@@ -15,7 +15,7 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     if node.behavior != pg.DROP_CASCADE:
         return
     named = [names.of_range(item.range_var) for item in node.relations]
-    listed = {relation.facts.qualified for relation in map(session.relation, named) if relation.facts}
+    listed = {session.qualified(name) for name in named}
     for name in named:
         relation = session.relation(name)
         if relation.is_absent or (relation.is_made and not relation.took_in):

@@ -34,6 +34,10 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
 
 
 def _reason(old: ColumnType | None, new: ColumnType, session: Session) -> str | None:
+    labels = session.type_labels(old.base) if old and not old.dimensions else None
+    if labels is not None and new.base in ("text", "varchar") and not new.dimensions:
+        longest = max(map(len, labels), default=0)
+        return f"a label of {old} has {longest} characters" if new.mods and longest > new.mods[0] else None
     kept = session.type_labels(new.base)
     if kept is None or new.dimensions or old is None or old.base in ("text", "varchar", "bpchar"):
         return column_types.narrowing(old, new)

@@ -1,0 +1,2 @@
+BEGIN;
+CREATE INDEX CONCURRENTLY ix_users_name ON users (name);

@@ -1,0 +1,2 @@
+CREATE INDEX CONCURRENTLY ix_users_name ON users (name);
+DROP INDEX CONCURRENTLY ix_users_name;

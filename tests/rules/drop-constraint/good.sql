@@ -1,0 +1,2 @@
+ALTER TABLE orders ADD CONSTRAINT positive CHECK (id > 0) NOT VALID;
+ALTER TABLE orders DROP CONSTRAINT positive;

@@ -1,0 +1,1 @@
+DROP DATABASE IF EXISTS there_is_no_such_database;

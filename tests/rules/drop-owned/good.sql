@@ -1,0 +1,3 @@
+CREATE ROLE tidegate_good_example;
+REASSIGN OWNED BY tidegate_good_example TO current_user;
+DROP ROLE tidegate_good_example;

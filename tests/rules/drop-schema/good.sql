@@ -1,0 +1,3 @@
+CREATE SCHEMA fresh;
+CREATE TABLE fresh.t (id int);
+DROP SCHEMA fresh CASCADE;

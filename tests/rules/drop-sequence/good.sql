@@ -1,0 +1,2 @@
+CREATE SEQUENCE fresh_numbers;
+DROP SEQUENCE fresh_numbers;

@@ -1,0 +1,3 @@
+CREATE UNLOGGED TABLE cache (id int);
+CREATE TABLE other (id int);
+ALTER TABLE other SET UNLOGGED;

@@ -1,0 +1,120 @@
+"""Targets, their replicas, and what a look at them shows. No answer has a URL in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from migrations_app.api.serializers.strict import Instant, Name, Strict
+from migrations_app.models import Environment, Project
+
+UNKNOWN = "There is no {what} {{value}}."
+
+
+def one_of(what: str, rows: Any, column: str, **kwargs: Any) -> serializers.SlugRelatedField:
+    messages = {"does_not_exist": UNKNOWN.format(what=what)}
+    return serializers.SlugRelatedField(slug_field=column, queryset=rows, error_messages=messages, **kwargs)
+
+
+def project_field(**kwargs: Any) -> serializers.SlugRelatedField:
+    return one_of("project", Project.objects.select_related("bundle"), "slug", **kwargs)
+
+
+def environment_field(**kwargs: Any) -> serializers.SlugRelatedField:
+    return one_of("environment", Environment.objects.all(), "name", **kwargs)
+
+
+class ReplicaIn(Strict):
+    name = serializers.CharField(max_length=63)
+    url = serializers.CharField(required=False, trim_whitespace=False)
+
+
+class Limits(Strict):
+    lock_timeout_ms = serializers.IntegerField(required=False)
+    statement_timeout_ms = serializers.IntegerField(required=False)
+    max_lag_s = serializers.FloatField(required=False)
+    lock_tries = serializers.IntegerField(required=False)
+
+
+class TargetChange(Strict):
+    environment = environment_field(required=False)
+    url = serializers.CharField(required=False, trim_whitespace=False, help_text="never answered")
+    labels = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
+    replicas = ReplicaIn(many=True, required=False)
+    limits = Limits(required=False)
+
+
+class TargetIn(TargetChange):
+    slug = Name()
+    project = project_field()
+    environment = environment_field()
+    url = serializers.CharField(trim_whitespace=False, help_text="postgresql://..., env:NAME or file:PATH")
+
+
+class ReplicaOut(serializers.Serializer):
+    name = serializers.CharField()
+    state = serializers.CharField()
+    lag_bytes = serializers.IntegerField(allow_null=True)
+    lag_s = serializers.FloatField(allow_null=True)
+    reason = serializers.CharField()
+
+
+class TargetOut(serializers.Serializer):
+    slug = serializers.CharField()
+    project = serializers.CharField(source="project.slug")
+    environment = serializers.CharField(source="environment.name")
+    address = serializers.CharField(help_text="the URL without its password")
+    labels = serializers.DictField(child=serializers.CharField())
+    replicas = ReplicaOut(source="replicas.all", many=True)
+    limits = serializers.DictField()
+    engine = serializers.CharField()
+    server_version = serializers.IntegerField(allow_null=True)
+    schema_state = serializers.CharField(
+        help_text="at_head | behind | ahead | unknown_revision | drifted | unversioned | unreachable"
+    )
+    schema_reason = serializers.CharField()
+    current = serializers.ListField(child=serializers.CharField())
+    heads = serializers.ListField(child=serializers.CharField())
+    pending = serializers.IntegerField(allow_null=True, help_text="revisions not applied; null while not known")
+    probed_at = Instant(allow_null=True)
+    created_at = Instant()
+
+
+class ProbeOut(serializers.Serializer):
+    reachable = serializers.BooleanField()
+    server_version = serializers.IntegerField(allow_null=True)
+    current = serializers.ListField(child=serializers.CharField())
+    schema_state = serializers.CharField()
+    replicas = ReplicaOut(many=True)
+    reason = serializers.CharField()
+
+
+class Pending(serializers.Serializer):
+    revision = serializers.CharField()
+    message = serializers.CharField()
+    level = serializers.CharField()
+    dangerous = serializers.BooleanField()
+    findings = serializers.ListField(child=serializers.DictField())
+
+
+class TableSize(serializers.Serializer):
+    name = serializers.CharField()
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    index_bytes = serializers.IntegerField()
+    growth_rows_per_day = serializers.FloatField(allow_null=True)
+    seq_scans = serializers.IntegerField()
+    idx_scans = serializers.IntegerField()
+
+
+class Drift(serializers.Serializer):
+    drifted = serializers.BooleanField(allow_null=True, help_text="null: there is nothing to compare with yet")
+    expected = serializers.CharField()
+    found = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class Blockers(serializers.Serializer):
+    results = serializers.ListField(child=serializers.DictField())
+    next = serializers.URLField(allow_null=True)

@@ -1,0 +1,1 @@
+"""The doors: each authenticates, parses, makes one stage call and renders."""

@@ -4,7 +4,14 @@ import psycopg
 import pytest
 
 from migrations_app.engines.postgres.address import parse
-from migrations_app.engines.postgres.catalog import VersionTable, identity, list_version_tables, read_heads
+from migrations_app.engines.postgres.catalog import (
+    VersionTable,
+    has_tables,
+    identity,
+    invalid_indexes,
+    list_version_tables,
+    read_heads,
+)
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.errors import Unprocessable
 
@@ -85,3 +92,17 @@ def test_every_version_table_is_listed_and_nothing_else(conn):
     version_table(conn, name="app.versions")
     conn.execute("ALTER TABLE app.versions ADD COLUMN gone int; ALTER TABLE app.versions DROP COLUMN gone")
     assert list_version_tables(conn) == (VersionTable("app", "versions"), VersionTable("public", "alembic_version"))
+
+
+def test_an_application_has_tables_and_an_extension_or_tidegate_alone_has_not(conn):
+    conn.execute("CREATE SCHEMA tidegate; CREATE TABLE tidegate.heartbeat (); CREATE EXTENSION hstore")
+    assert not has_tables(conn)
+    version_table(conn)
+    assert has_tables(conn)
+
+
+def test_an_index_whose_building_failed_is_listed_as_invalid(conn):
+    conn.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1); CREATE INDEX fine ON t (id)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        conn.execute("CREATE UNIQUE INDEX CONCURRENTLY once ON t (id)")
+    assert invalid_indexes(conn) == ("once",)

@@ -101,9 +101,12 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
                                  AND d.deptype = 'e'))
 """
 
+# One that is being built right now is not counted.
 INVALID_INDEXES = """
 SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT x.indisvalid AND n.nspname NOT IN ('pg_catalog', 'pg_toast') ORDER BY 1
+WHERE NOT x.indisvalid AND c.relkind = 'i' AND n.nspname NOT IN ('pg_catalog', 'pg_toast')
+  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = x.indexrelid)
+ORDER BY 1
 """
 
 
@@ -114,32 +117,5 @@ def has_tables(conn: psycopg.Connection) -> bool:
 
 
 def invalid_indexes(conn: psycopg.Connection) -> tuple[str, ...]:
-    """Bare names of indexes that a failed or running CREATE INDEX CONCURRENTLY has left INVALID, sorted."""
+    """Bare names, sorted, of the indexes that a failed or killed CREATE INDEX CONCURRENTLY has left INVALID."""
     return tuple(row[0] for row in conn.execute(INVALID_INDEXES))
-
-
-# An index that a failed or killed CREATE INDEX CONCURRENTLY left; one that is being built right now is not counted.
-INVALID_INDEXES = """
-SELECT n.nspname, c.relname
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND c.relkind = 'i' AND n.nspname NOT IN ('pg_catalog', 'pg_toast')
-  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
-ORDER BY 1, 2
-"""
-
-USER_TABLES = """
-SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidegate')
-                 AND n.nspname NOT LIKE 'pg\\_%')
-"""
-
-
-def invalid_indexes(conn: psycopg.Connection) -> tuple[str, ...]:
-    """Names, without schema, of the indexes that exist and that no query uses."""
-    return tuple(name for _, name in conn.execute(INVALID_INDEXES))
-
-
-def has_tables(conn: psycopg.Connection) -> bool:
-    """Whether there is any table that is not PostgreSQL's or ours."""
-    row = conn.execute(USER_TABLES).fetchone()
-    return row is not None and bool(row[0])

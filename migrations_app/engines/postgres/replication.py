@@ -79,10 +79,6 @@ class _Primary:
     standbys: tuple[_Standby, ...]
     beat: Heartbeat | None
 
-    @property
-    def hides_standbys(self) -> bool:
-        return any(row.state is None for row in self.standbys)
-
     def named(self, name: str) -> _Standby | None:
         """The standby of that name; with several of one name the one that is furthest behind."""
         rows = [row for row in self.standbys if row.name == name]
@@ -234,11 +230,11 @@ def _by_name(replica: ExpectedReplica, primary: _Primary) -> ReplicaState:
     """A replica of which we know only what the primary says."""
     state = ReplicaState(replica.name, "unknown", None, None)
     row = primary.named(replica.name)
-    if row is None and primary.hides_standbys:
-        return replace(state, reason="the role may not read pg_stat_replication. GRANT pg_monitor to it.")
     if row is None:
         return replace(state, state="missing", reason=f"no standby named {replica.name} is connected to the primary.")
     assert primary.lsn is not None
+    if row.state is None:  # a role without that right sees the rows, but little in them
+        return replace(state, reason="the role may not read pg_stat_replication. GRANT pg_monitor to it.")
     if row.replay_lsn is None:
         return replace(state, reason="the primary does not say how far it has replayed.")
     state = _with_replay_lag(replace(state, lag_bytes=max(0, primary.lsn - row.replay_lsn)), row)

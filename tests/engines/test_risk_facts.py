@@ -138,6 +138,24 @@ def test_without_a_catalog_what_an_earlier_revision_made_holds_data_by_now() -> 
     assert verdict.statements[0].revision == "b"
 
 
+def test_after_set_search_path_a_bare_name_is_another_table() -> None:
+    sql = "SET search_path = sales; DROP TABLE missing"
+    assert judge(sql).dangerous
+    assert needed_tables(sql) == {"missing", "sales.missing"}
+
+
+def test_sql_of_a_revision_that_nobody_can_read_is_opaque_and_leaves_the_others_alone() -> None:
+    found = analyse_each([RevisionSql("a", ["UPDATE t SET x = :x"]), RevisionSql("b", ["SELECT 1"])])
+    assert [verdict.dangerous for verdict in found] == [True, False]
+    assert "Line 1" in found[0].opaque[0]
+
+
+def test_an_autocommit_block_is_outside_of_the_transaction() -> None:
+    texts = ["ALTER TABLE users ADD COLUMN n int", "CREATE INDEX CONCURRENTLY i ON users (n)"]
+    assert analyse_each([RevisionSql("a", texts, autocommit=[False, True])])[0].fails is None
+    assert analyse_each([RevisionSql("a", texts, autocommit=[False, False])])[0].fails is not None
+
+
 def test_an_index_is_traced_to_its_table() -> None:
     assert judge("DROP INDEX users_email_ix").to_json()["statements"][0]["tables"] == ["public.users"]
 

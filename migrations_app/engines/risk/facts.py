@@ -97,10 +97,6 @@ class Facts:
                 return found
         return None
 
-    def is_absent(self, name: str) -> bool:
-        """Whether the target is known to have no such relation."""
-        return self.find(name) is None and (self.asked is None or name in self.asked)
-
     def enum_labels(self, name: str) -> tuple[str, ...] | None:
         """The labels of the enum that `name` would resolve to, None when the target has no such enum."""
         spellings = [name, *(f"{schema}.{name}" for schema in self.search_path)]

@@ -108,12 +108,23 @@ class Session:
         self._savepoints: list[tuple[str, dict[str, object]]] = []
         self.begin(statements, is_transactional=is_transactional)
 
-    def begin(self, statements: Sequence[Statement], *, is_transactional: bool) -> None:
-        """A new input, or the next revision of one. Rules may ask `statements` for what comes later."""
+    def begin(
+        self, statements: Sequence[Statement], *, is_transactional: bool, outside: frozenset[int] = frozenset()
+    ) -> None:
+        """A new input, or the next revision of one. Rules may ask `statements` for what comes later.
+
+        `outside` are the indexes of statements that the runner sends outside of the transaction.
+        """
+        self.outside = outside
         self.statements = statements
         self.in_transaction = is_transactional
         # Copying the state is only worth it when the input holds a ROLLBACK at all.
         self._may_roll_back = any("rollback" in statement.sql[:12].lower() for statement in statements)
+
+    def at(self, statement: Statement) -> None:
+        """The next statement is this one."""
+        if self.outside:
+            self.in_transaction = statement.index not in self.outside
 
     def relation(self, name: str) -> Relation:
         """What PostgreSQL would resolve the name to at this point of the input."""
@@ -140,7 +151,13 @@ class Session:
         found = self.facts.tables.get(key)
         if found is not None:
             return Relation(name, found, is_view=found.kind in ("view", "matview"))
-        return Relation(name, is_absent=self.facts.is_absent(name))
+        return Relation(name, is_absent=self._was_looked_for(name, key))
+
+    def _was_looked_for(self, name: str, key: str) -> bool:
+        """Whether the catalog was asked for just this relation: "users" means another one after SET search_path."""
+        assert self.facts is not None
+        asked = self.facts.asked
+        return asked is None or key in asked or (name in asked and self.search_path == self.facts.search_path)
 
     def make(self, relation: Relation, *, is_temporary: bool = False) -> Relation:
         """Put a relation in place that the input creates."""

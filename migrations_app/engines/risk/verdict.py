@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from migrations_app.engines.risk.lock_modes import stronger
 from migrations_app.engines.risk.registry import RULESET_VERSION
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
+from migrations_app.errors import Invalid
 
 __all__ = [
     "LEVELS",
@@ -123,12 +125,16 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class RevisionSql:
-    """What one revision runs. `opaque` says why its SQL is not all of it (Python that asks the database), if so."""
+    """What one revision runs. `opaque` says why its SQL is not all of it (Python that asks the database), if so.
+
+    `autocommit` has a flag for each text, True when it runs outside of the transaction; empty means that none does.
+    """
 
     revision: str
     sql: Sequence[str]
     opaque: str | None = None
     is_transactional: bool = True
+    autocommit: Sequence[bool] = ()
 
 
 def analyse(
@@ -163,12 +169,32 @@ def analyse_each(
     session = Session(facts, server_version=version, is_transactional=True, statements=[])
     found = []
     for revision in revisions:
-        parsed = statements.parse(revision.sql)
-        session.begin(parsed, is_transactional=revision.is_transactional)
-        found.append(_judge(parsed, session, revision.revision, revision.opaque))
+        found.append(_judge_revision(revision, session))
         if facts is None:
             session.settle()
     return found
+
+
+def _judge_revision(revision: RevisionSql, session: Session) -> Analysis:
+    """One revision of a history. SQL that nobody can read does not spoil the others: it is opaque, hence dangerous."""
+    try:
+        parsed = statements.parse(revision.sql)
+    except Invalid as error:
+        reasons = [reason for reason in (revision.opaque, f"its SQL cannot be read: {error.detail}") if reason]
+        return Analysis((), tuple(reasons), "catalog" if session.facts else "none")
+    session.begin(parsed, is_transactional=revision.is_transactional, outside=_outside(revision))
+    return _judge(parsed, session, revision.revision, revision.opaque)
+
+
+def _outside(revision: RevisionSql) -> frozenset[int]:
+    """The indexes of the statements that run outside of the transaction."""
+    outside: set[int] = set()
+    index = 0
+    for text, flag in zip(revision.sql, revision.autocommit, strict=False):
+        count = len(statements.parse(text)) if any(revision.autocommit) else 0
+        outside.update(range(index, index + count) if flag else ())
+        index += count
+    return frozenset(outside)
 
 
 def _judge(parsed: Sequence[Statement], session: Session, revision: str | None, opaque: str | None) -> Analysis:
@@ -178,6 +204,7 @@ def _judge(parsed: Sequence[Statement], session: Session, revision: str | None, 
 
 
 def _judge_statement(statement: Statement, session: Session, revision: str | None, unseen: list[str]) -> Judged:
+    session.at(statement)
     findings: list[Finding] = []
     tables: dict[str, None] = {}
     lock, scan, rewrite = None, False, False
@@ -216,14 +243,26 @@ def combine(analyses: Sequence[Analysis]) -> Analysis:
 
 
 def needed_tables(sql: str | Sequence[str]) -> frozenset[str]:
-    """The names that an analysis will want facts about: relations, and indexes that are dropped. Raises Invalid."""
+    """The names that an analysis will want facts about: relations, and indexes that are dropped.
+
+    A text that cannot be read names nothing; `analyse` is where it is refused.
+    """
     found: set[str] = set()
-    parsed = statements.parse(sql)
-    session = Session(None, server_version=0, is_transactional=True, statements=parsed)
-    for statement in parsed:
-        for part in nested.unfold(statement, session):
-            found.update(locks.footprint(part, session).tables)
-            if part.node_name == "drop_stmt":
-                found.update(names.of_object(item) for item in part.node.objects)
-            effects.apply(part, session)
+    session = Session(None, server_version=0, is_transactional=True, statements=[])
+    for text in [sql] if isinstance(sql, str) else sql:
+        with suppress(Invalid):
+            for statement in statements.parse(text):
+                for part in nested.unfold(statement, session):
+                    found.update(_named(part, session))
+                    effects.apply(part, session)
     return frozenset(name for name in found if name and " " not in name)
+
+
+def _named(part: Statement, session: Session) -> set[str]:
+    named = set(locks.footprint(part, session).tables)
+    if part.node_name == "drop_stmt":
+        named.update(names.of_object(item) for item in part.node.objects)
+    if session.search_path != ("public",):
+        # After SET search_path a bare name means another table than the reader of the catalog would find.
+        named.update([session.qualified(name) for name in named])
+    return named

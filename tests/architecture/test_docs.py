@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from migrations_app.models import status
 from tests.architecture.tree import APP, ROOT, files, short
 
 LINK = re.compile(r"(?:\]\(|src=\"|srcset=\")([^)\s\"]+)")
@@ -53,3 +54,23 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             links = LINK.findall(page.read_text(encoding="utf-8"))
             todo += [page.parent / link.partition("#")[0] for link in links if not link.startswith("http")]
     assert [short(page) for page in PAGES if page.resolve() not in reached] == []
+
+
+@pytest.mark.parametrize("edges", ["REVISION_EDGES", "ROLLOUT_EDGES", "STEP_EDGES", "BACKFILL_EDGES"])
+def test_the_reference_lists_exactly_the_moves_that_there_are(edges: str) -> None:
+    title = f"## A {edges.removesuffix('_EDGES').lower()}\n"
+    page = (ROOT / "docs" / "reference" / "statuses.md").read_text(encoding="utf-8")
+    section = page.partition(title)[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| (\w+ \| \w+) \| (.+) \|$", section, re.M))
+    drawn = re.findall(r"^    (\w+) --> (\w+)$", section, re.M)
+    moves = getattr(status, edges)
+    assert {tuple(move.split(" | ")): who for move, who in rows.items() if move != "from | to"} == moves
+    assert set(drawn) == set(moves)
+
+
+@pytest.mark.parametrize("thing", ["Rollout", "Step", "Backfill"])
+def test_the_glossary_says_what_every_status_means(thing: str) -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    section = page.partition(f"## Statuses of a {thing.lower()}\n")[2].partition("\n## ")[0]
+    told = set(re.findall(r"^\| (\w+) \|", section, re.M)) - {"status"}
+    assert told == set(getattr(status, f"{thing}Status").values)

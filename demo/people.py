@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass
+
+import django
 
 from demo.installation import Installation
 
@@ -18,7 +20,7 @@ PEOPLE = {
 
 @dataclass(frozen=True)
 class Tokens:
-    """One API token for each; they live as long as the process that asked for them."""
+    """One API token for each; fresh with each start of the demo."""
 
     alice: str
     bob: str
@@ -27,12 +29,17 @@ class Tokens:
 
 
 def ensure_people(tidegate: Installation) -> Tokens:
-    """Makes accounts and fresh tokens with Tidegate's own commands, as an administrator on the server would."""
+    """Accounts and tokens, as `manage.py user ensure` and `manage.py token create` make them, but in this process."""
+    os.environ.update(tidegate.environment)
+    django.setup()
+    from migrations_app.models import Actor
+    from migrations_app.stages import access
+
+    actor = Actor.system("command")
     tokens = {}
     for name, roles in PEOPLE.items():
-        machine = ["--machine"] if name == "pipeline" else []
-        tidegate.manage("user", "ensure", name, *(f"--role={role}" for role in roles), *machine, stdin=PASSWORD)
-        person = [] if name == "pipeline" else ["--person"]
-        told = tidegate.manage("token", "create", name, "--name=demo", "--days=7", "--json", *person)
-        tokens[name] = json.loads(told)["token"]
+        is_machine = name == "pipeline"
+        password = None if is_machine else PASSWORD
+        user = access.ensure_user(actor=actor, username=name, password=password, roles=roles, is_machine=is_machine)
+        _, tokens[name] = access.create_token(actor=actor, user=user, name="demo", is_machine=is_machine, days=7)
     return Tokens(**tokens)

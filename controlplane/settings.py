@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "migrations_app.web.middleware.TheirZone",
     "migrations_app.web.middleware.TellErrors",
 ]
 ROOT_URLCONF = "controlplane.urls"
@@ -82,6 +83,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "migrations_app.web.context.shell",
             ],
+            "libraries": {"tidegate": "migrations_app.web.tags"},
         },
     },
 ]
@@ -131,6 +133,7 @@ SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TIDEGATE_BEHIND_PROXY", default=False) else None
 )
 CSRF_TRUSTED_ORIGINS = [TIDEGATE_BASE_URL]
+CSRF_FAILURE_VIEW = "migrations_app.web.failures.csrf"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -1,0 +1,143 @@
+"""A rollout as people read it: each revision once, with the targets on which it runs alike."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrations_app.models import Revision, Step, TargetPlan
+
+SEVERITIES = ("danger", "hazard", "advice")
+BLOCKS_READS = frozenset({"ACCESS EXCLUSIVE"})
+BLOCKS_WRITES = frozenset({"ACCESS EXCLUSIVE", "EXCLUSIVE", "SHARE ROW EXCLUSIVE", "SHARE"})
+
+
+@dataclass
+class Risk:
+    """One statement of a piece with what was found in it, as a row of the risk table."""
+
+    revision: str
+    sql: str
+    lock: str
+    tables: list[str]
+    rewrite: bool
+    scan: bool
+    findings: list[dict[str, Any]]
+    rows: int | None
+    bytes: int | None
+
+    @property
+    def rank(self) -> int:
+        """0 is the worst."""
+        ranks = [SEVERITIES.index(f["severity"]) for f in self.findings if f.get("severity") in SEVERITIES]
+        return min(ranks, default=len(SEVERITIES))
+
+    @property
+    def tone(self) -> str:
+        return ("danger", "warn", "note", "quiet")[self.rank]
+
+    @property
+    def blocks_reads(self) -> bool:
+        return self.lock in BLOCKS_READS
+
+    @property
+    def blocks_writes(self) -> bool:
+        return self.lock in BLOCKS_WRITES
+
+
+@dataclass
+class Piece:
+    """One revision or backfill as it will run; where its SQL differs between targets there are several."""
+
+    revision: Revision
+    kind: str
+    direction: str
+    statements: list[str]
+    opaque: str
+    analysis: dict[str, Any]
+    targets: list[str] = field(default_factory=list)
+
+    @property
+    def risks(self) -> list[Risk]:
+        return [_risk(self.revision.revision, found) for found in self.analysis.get("statements", [])]
+
+    @property
+    def way_back(self) -> str:
+        return way_back(self.revision.source)
+
+
+def pieces_of(plans: Iterable[TargetPlan]) -> list[Piece]:
+    """What the plans hold, in order, with what is the same on several targets said once."""
+    found: dict[tuple[Any, ...], Piece] = {}
+    for plan in plans:
+        for step in plan.steps.all():
+            key = (step.revision_id, step.kind, step.direction, tuple(step.statements), step.opaque, _verdict_key(step))
+            piece = found.get(key)
+            if piece is None:
+                piece = Piece(
+                    step.revision, step.kind, step.direction, step.statements, step.opaque, step.analysis or {}
+                )
+                found[key] = piece
+            piece.targets.append(plan.target.slug)
+    return sorted(found.values(), key=_order)
+
+
+def risks_of(pieces: Sequence[Piece]) -> list[Risk]:
+    """Every statement of every piece, the worst first, else in order of execution."""
+    return sorted((risk for piece in pieces for risk in piece.risks), key=lambda risk: risk.rank)
+
+
+def way_back(source: str) -> str:
+    """What the source says about downgrade(): "has one", "does nothing", "refuses" or "none"."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return "unknown"
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "downgrade"]
+    if not functions:
+        return "none"
+    body = [node for node in functions[-1].body if not _is_idle(node)]
+    if not body:
+        return "does nothing"
+    return "refuses" if isinstance(body[0], ast.Raise) else "has one"
+
+
+def _is_idle(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _order(piece: Piece) -> tuple[int, bool]:
+    return (piece.revision.position if piece.direction == "up" else -piece.revision.position, piece.kind == "backfill")
+
+
+def _verdict_key(step: Step) -> tuple[Any, ...]:
+    """Two targets are alike when the same rules fire; how many rows each holds does not tell them apart."""
+    statements = (step.analysis or {}).get("statements", [])
+    return tuple(f.get("rule") for s in statements for f in s.get("findings", []))
+
+
+def _risk(revision: str, found: dict[str, Any]) -> Risk:
+    findings = sorted(found.get("findings", []), key=_severity)
+    return Risk(
+        revision=revision,
+        sql=found.get("sql", ""),
+        lock=found.get("lock") or "",
+        tables=list(found.get("tables", [])),
+        rewrite=bool(found.get("rewrite")),
+        scan=bool(found.get("scan")),
+        findings=findings,
+        rows=_largest(findings, "rows"),
+        bytes=_largest(findings, "bytes"),
+    )
+
+
+def _severity(finding: dict[str, Any]) -> int:
+    severity = finding.get("severity", "")
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
+def _largest(findings: Sequence[dict[str, Any]], name: str) -> int | None:
+    values = [f.get("evidence", {}).get(name) for f in findings]
+    return max((int(value) for value in values if isinstance(value, int | float)), default=None)

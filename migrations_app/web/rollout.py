@@ -1,0 +1,129 @@
+"""One rollout: what it will do, the decision, and how it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Max, Prefetch, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from migrations_app.errors import NotFound
+from migrations_app.models import LogLine, Rollout, Step, TargetPlan
+from migrations_app.stages import approve
+from migrations_app.stages import rollout as rollout_stage
+from migrations_app.web.actions import actions_for
+from migrations_app.web.deciding import Refusal, decide, needs_name
+from migrations_app.web.freshness import freshness
+from migrations_app.web.live import etag_of, fragment, whole
+from migrations_app.web.people import actor_of
+from migrations_app.web.pieces import pieces_of, risks_of
+from migrations_app.web.verdict import verdict
+
+LOG_LINES_SHOWN = 200
+PLANS_SHOWN = 100
+VERBS = {
+    "start": (rollout_stage.start, "Started."),
+    "pause": (rollout_stage.pause, "Asked to pause: the step in progress ends first."),
+    "resume": (rollout_stage.resume, "It goes on."),
+    "cancel": (rollout_stage.cancel, "Cancelled: what has not begun will not run."),
+    "retry": (rollout_stage.retry, "What had failed is tried again."),
+}
+
+
+@require_safe
+def show(request: HttpRequest, rollout_id: str) -> HttpResponse:
+    """The page; with htmx, only what changes while it is decided or runs."""
+    rollout = _find(rollout_id)
+    etag = _etag(request, rollout)
+    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+
+        def moving() -> dict[str, Any]:
+            return _moving(request, rollout, _plans(rollout, heavy=False))
+
+        return fragment(request, "rollouts/_live.html", moving, etag=etag, is_final=rollout.is_final)
+    return _page(request, rollout, etag)
+
+
+@require_POST
+def settle(request: HttpRequest, rollout_id: str, decision: str) -> HttpResponse:
+    """Approve or reject. What was refused is told in place, on the rollout as it is by now."""
+    refusal = decide(request, _find(rollout_id), decision)
+    if refusal is None:
+        return redirect("rollout", rollout_id)
+    rollout = _find(rollout_id)
+    return _page(request, rollout, _etag(request, rollout), refusal)
+
+
+@require_POST
+def operate(request: HttpRequest, rollout_id: str, verb: str) -> HttpResponse:
+    """Start, pause, resume, cancel or retry."""
+    act, told = VERBS[verb]
+    act(actor=actor_of(request), rollout=_find(rollout_id))
+    messages.success(request, told)
+    return redirect("rollout", rollout_id)
+
+
+def _find(rollout_id: str) -> Rollout:
+    rows = Rollout.objects.select_related("project", "bundle", "author").defer("bundle__archive", "digest_inputs")
+    rollout = rows.filter(pk=rollout_id).first()
+    if rollout is None:
+        raise NotFound(f"There is no rollout {rollout_id}.")
+    return rollout
+
+
+def _plans(rollout: Rollout, *, heavy: bool) -> list[TargetPlan]:
+    """The plans with their steps and logs; `heavy` adds the SQL, analyses and sources that a decision reads."""
+    steps: QuerySet[Step] = Step.objects.select_related("revision", "backfill").order_by("position")
+    if not heavy:
+        steps = steps.defer("statements", "analysis", "revision__source", "revision__statements", "revision__analysis")
+    lines = LogLine.objects.order_by("id")[:LOG_LINES_SHOWN]
+    found = rollout.plans.select_related("target__environment").prefetch_related(
+        Prefetch("steps", queryset=steps), Prefetch("steps__log", queryset=lines, to_attr="lines"), "target__replicas"
+    )
+    return list(found.order_by("wave", "id")[:PLANS_SHOWN])
+
+
+def _etag(request: HttpRequest, rollout: Rollout) -> str:
+    seen = Step.objects.filter(plan__rollout=rollout).aggregate(
+        versions=Sum("version"), backfills=Sum("backfill__version")
+    )
+    lines = LogLine.objects.filter(step__plan__rollout=rollout).aggregate(count=Count("id"), last=Max("id"))
+    return etag_of(rollout.pk, rollout.version, seen, lines, request.user.pk)
+
+
+def _moving(request: HttpRequest, rollout: Rollout, plans: list[TargetPlan]) -> dict[str, Any]:
+    """What changes while somebody looks: the state, who has decided, the steps, and the buttons."""
+    approvals = list(rollout.approvals.select_related("approver"))
+    counts: dict[str, int] = {}
+    for plan in plans:
+        for step in plan.steps.all():
+            counts[step.status] = counts.get(step.status, 0) + 1
+    return {
+        "rollout": rollout,
+        "subject": rollout,
+        "plans": plans,
+        "step_counts": counts,
+        "approvals": approvals,
+        "approved_count": sum(a.decision == "approve" and a.digest == rollout.digest for a in approvals),
+        "decision": approve.may_decide(actor=actor_of(request), subject=rollout),
+        "needs_name": needs_name(rollout),
+        "actions": actions_for(request, rollout),
+    }
+
+
+def _page(request: HttpRequest, rollout: Rollout, etag: str, refusal: Refusal | None = None) -> HttpResponse:
+    plans = _plans(rollout, heavy=True)
+    pieces = pieces_of(plans)
+    context = _moving(request, rollout, plans) | {
+        "section": "rollouts",
+        "verdict": verdict(pieces, [plan.target.slug for plan in plans]),
+        "pieces": pieces,
+        "risks": risks_of(pieces),
+        "freshness": freshness(rollout, plans),
+        "is_deciding": rollout.status in {"planning", "awaiting_approval", "approved", "rejected", "stale"},
+        "refusal": refusal,
+    }
+    return whole(request, "rollouts/rollout.html", context, etag=etag, status=refusal.error.status if refusal else 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from migrations_app.models import Actor, Environment, Project, User
 from migrations_app.stages import access
 from tests.doors import rows
 
+MaxQueries = Callable[..., AbstractContextManager[None]]  # of the fixture django_assert_max_num_queries
 SYSTEM = Actor.system("test")
 
 

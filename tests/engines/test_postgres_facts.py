@@ -107,8 +107,8 @@ def test_an_index_brings_its_table_and_a_missing_name_is_known_to_be_absent(conn
     conn.execute("CREATE TABLE t (id int); CREATE INDEX t_id ON t (id)")
     facts = read_facts(conn, ["t_id", "missing"])
     assert facts.index_owner("t_id").name == "t"
-    assert facts.is_absent("missing")
-    assert not facts.is_absent("never_asked")
+    assert facts.find("missing") is None
+    assert facts.asked == {"t_id", "missing"}
 
 
 def test_a_bare_name_is_looked_up_along_the_search_path(conn):

@@ -22,8 +22,9 @@ PROBE_PATIENCE_S = 3.0
 WATCH_PATIENCE_S = 0.2
 BEAT_EVERY_S = 0.5
 
+# The flushed position: nothing beyond it is ever sent to a replica, so nothing beyond it can be missing there.
 POSITION = """
-SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE (pg_current_wal_lsn() - '0/0')::bigint END,
+SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE (pg_current_wal_flush_lsn() - '0/0')::bigint END,
        extract(epoch FROM clock_timestamp())::float8
 """
 STANDBYS = """
@@ -135,8 +136,9 @@ class ReplicaWatch(AbstractContextManager["ReplicaWatch"]):
                     self._address, application_name="tidegate:watch", lock_timeout_ms=1_000, statement_timeout_ms=5_000
                 )
             )
-            # With synchronous replication a beat would wait for the very replica whose lag it is to show.
-            self._primary.execute("SET synchronous_commit = off")
+            # Else a synchronous standby makes a beat wait for the very replica whose lag it is to show; "off" would
+            # send the beat up to three wal_writer_delays late, which reads as lag.
+            self._primary.execute("SET synchronous_commit = local")
             self._beats = any(item.address for item in self._replicas) and beats.ensure(self._primary)
             self._readers = _readers(self._replicas, self._connect)
             for reader in self._readers.values():

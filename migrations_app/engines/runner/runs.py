@@ -17,8 +17,8 @@ from migrations_app.engines.runner.workdir import workdir
 
 
 class Run:
-    """A started run. Whoever holds it must ask for events (that is also what enforces the wall clock) and `kill` it at
-    the end, from the thread that started it or one that dies earlier: the child dies with the thread that started it.
+    """A started run. Whoever holds it asks for events until the last one (this also enforces the wall clock), or else
+    must `kill` it; from the thread that started it, because the child dies with that thread.
 
     Kinds of events, with their data, in the order in which they come:
     `refused`    holder: another session has the target's lock; `stopped` follows
@@ -49,6 +49,8 @@ class Run:
         event = self.process.next_event(min(timeout_s, max(0.05, self._until - time.monotonic())))
         if event is not None and event.last:
             self.last = event
+            self.process.wait(TERM_GRACE_S)  # its own way out: engines are disposed, exit handlers run
+            self._release()
         return event
 
     def events(self, tick_s: float = 1.0) -> Iterator[Event]:
@@ -72,11 +74,10 @@ class Run:
         self.stop(reason)  # in case it still waits for the word
 
     def wait(self) -> Event:
-        """Reads on to the last event and ends the process."""
+        """Reads on to the last event."""
         for _ in self.events():
             pass
         assert self.last is not None
-        self.kill()
         return self.last
 
     def output(self) -> str:
@@ -86,6 +87,10 @@ class Run:
     def kill(self) -> None:
         """Ends the process and all that it started (SIGTERM, 5 s, SIGKILL), and removes its private folder."""
         self.process.kill()
+        self._release()
+
+    def _release(self) -> None:
+        self.process.close()
         self._resources.close()
 
     def _enforce_wall_clock(self) -> None:
@@ -116,14 +121,14 @@ def start_run(
 ) -> Run:
     """Starts one upgrade or downgrade to `destination`; returns at once, the first event is `locked` or a last one.
 
-    `expected`: the revisions of the plan, in order. When Alembic, under the lock, would run any others, it runs nothing.
+    `expected`: the revisions of the plan, in order. When Alembic would run any others under the lock, it runs none.
     Raises `Invalid` or `ProjectBroken` when the project's Python cannot be started at all.
     """
     python = interpreter(launch.python)
     settings = {"lock_timeout": f"{lock_timeout_ms}ms", "statement_timeout": f"{statement_timeout_ms}ms"}
     with ExitStack() as resources:
         work = resources.enter_context(
-            workdir(launch, bundle_dir, python, address=address, application_name=application_name, settings=settings)
+            workdir(launch, bundle_dir, python, address, application_name=application_name, settings=settings)
         )
         spec = {
             "verb": "run",

@@ -156,6 +156,7 @@ def _ask(launch: Launch, work: Workdir, spec: Mapping[str, Any], limits: Limits)
         said = _sentence(event.data) if event.kind == "failed" else event.data["reason"]
         raise ProjectBroken(f"The project does not load: {said}{_tail(process.output())}")
     finally:
+        process.kill_hard()  # it has no statement to cancel
         process.kill()
 
 

@@ -83,15 +83,15 @@ def workdir(
     launch: Launch,
     bundle_dir: Path,
     interpreter: Interpreter,
+    address: Address = OFFLINE,
     *,
-    address: Address | None = None,
     application_name: str = "tidegate",
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Workdir]:
     """Makes the folder (0700) with service file, password file and rendered files (0600), and removes it at the end."""
     path = Path(tempfile.mkdtemp(prefix="tidegate-run-"))
     try:
-        yield _fill(path, launch, bundle_dir, interpreter, address or OFFLINE, application_name, settings or {})
+        yield _fill(path, launch, bundle_dir, interpreter, address, application_name, settings or {})
     finally:
         shutil.rmtree(path, ignore_errors=True)
 

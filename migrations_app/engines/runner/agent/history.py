@@ -81,9 +81,15 @@ def steps(script: Any, direction: str, destination: Sequence[str], heads: tuple[
     if len(destination) == 1:
         return list(script._upgrade_revs(destination[0], heads))
     wanted = {r.revision for d in destination for r in script.get_revisions(d) if r is not None}
-    applied = script.revision_map._get_ancestor_nodes(script.get_revisions(heads)) if heads else ()
-    missing = tuple(sorted(wanted - {r.revision for r in applied}))
+    applied = below(script, heads) | set(heads)
+    missing = tuple(sorted(r for r in wanted - applied if not any(r in below(script, (other,)) for other in wanted)))
     return list(script._upgrade_revs(missing, heads)) if missing else []
+
+
+def below(script: Any, revisions: Sequence[str]) -> set[str]:
+    """All that these revisions stand on. Alembic refuses destinations of which one is below another."""
+    nodes = script.revision_map._get_ancestor_nodes(script.get_revisions(tuple(revisions))) if revisions else ()
+    return {r.revision for r in nodes} - set(revisions)
 
 
 def plan(project: Project) -> list[dict[str, Any]]:

@@ -82,21 +82,26 @@ class Recorder:
             self.open["opaque"] = self.open["opaque"] or why
 
     def _tap(self, context: Any) -> None:
+        from sqlalchemy import text
+
         impl, connection = context.impl, context.connection
         impl.literal_binds = True  # else a value would be shown as :name
         execute, write, run = impl._exec, impl.static_output, connection.execute
 
-        def _exec(*args: Any, **kw: Any) -> Any:
+        def _exec(construct: Any, *args: Any, **kw: Any) -> Any:
+            construct = text(construct) if isinstance(construct, str) else construct
+            if any(bind.required for bind in getattr(construct, "_bindparams", {}).values()):
+                self.mark("it leaves the value of a :parameter open (a colon in plain SQL is written \\:)")
             self.executing = True
             try:
-                return execute(*args, **kw)
+                return execute(construct, *args, **kw)
             finally:
                 self.executing = False
 
-        def static_output(text: str) -> None:
-            write(text)
+        def static_output(line: str) -> None:
+            write(line)
             if self.open is not None and self.executing:
-                self.open["statements"].append(text.strip().rstrip(";").strip())
+                self.open["statements"].append(line.strip().rstrip(";").strip())
                 self.open["autocommit"].append(self.autocommit)
 
         def mock_execute(statement: Any, *params: Any, **kw: Any) -> Unread:

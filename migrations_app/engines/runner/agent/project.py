@@ -119,7 +119,7 @@ def failure(project: Project | None, exc: BaseException) -> dict[str, Any]:
     name: Callable[[str], str] = project.relative if project else str
     frames = [f for f in traceback.extract_tb(exc.__traceback__) if not f.filename.startswith(HERE)]
     lines = [f"{name(f.filename)}:{f.lineno} in {f.name}" for f in frames]
-    own = [f"{name(f.filename)}:{f.lineno}" for f in frames if not os.path.isabs(name(f.filename))]
+    own = [f"{name(f.filename)}:{f.lineno}" for f in frames if own_file(name(f.filename))]
     if isinstance(exc, SyntaxError) and exc.filename:
         own.append(f"{name(exc.filename)}:{exc.lineno}")
     text = str(orig).strip()
@@ -130,6 +130,11 @@ def failure(project: Project | None, exc: BaseException) -> dict[str, Any]:
         "where": own[-1] if own else "",
         "traceback": lines[-12:],
     }
+
+
+def own_file(name: str) -> bool:
+    """Alembic also generates code, whose file is called <string>."""
+    return name == "<hook>" or not (os.path.isabs(name) or name.startswith("<"))
 
 
 def sqlstate(exc: BaseException | None) -> str | None:

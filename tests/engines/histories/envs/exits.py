@@ -1,0 +1,3 @@
+import sys
+
+sys.exit("this environment does not like you")

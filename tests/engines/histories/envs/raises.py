@@ -1,0 +1,1 @@
+raise RuntimeError("no settings for postgresql://app:hunter22@db/shop")

@@ -93,8 +93,13 @@ def _calls(statement: Statement, calls: Sequence[Node], session: Session, depth:
         made = session.functions.get(plain)
         if made is not None and depth < _DEPTH:
             yield from _function(statement, made, plain, session, depth)
-        elif made is not None or plain.lower() not in known_functions():
+        elif made is not None or plain.lower() not in known_functions() or not _is_plain(name):
             yield _opaque(statement, f"{name}(): what this function does is not in the input")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether the schema leaves it to be PostgreSQL's own, or that of a usual extension."""
+    return name.rpartition(".")[0] in ("", "pg_catalog", "public", "extensions")
 
 
 def _function(statement: Statement, made: Statement, name: str, session: Session, depth: int) -> Iterator[Statement]:

@@ -132,7 +132,10 @@ def _a_expr(node: Node, scope: Scope) -> Truth | None:
         return None
     if scope.shape(left) == scope.shape(right) or _joins_twin(operator, left, right, scope):
         return Truth.TRUE if operator in _REFLEXIVE else Truth.FALSE if operator in _IRREFLEXIVE else None
-    return Truth.TRUE if constants.holds_for_any(operator, left, right) else None
+    holds = constants.holds_for_any(operator, left, right) or subqueries.is_beyond_all(
+        operator, left, right, scope, fold
+    )
+    return Truth.TRUE if holds else None
 
 
 def _joins_twin(operator: str, left: Node, right: Node, scope: Scope) -> bool:

@@ -46,6 +46,10 @@ def sub_link(node: Node, scope: Scope, fold: Fold) -> Truth | None:
     if node.sub_link_type == pg.EXISTS_SUBLINK:
         return _exists(query, scope, fold)
     operator = of_strings(node.oper_name) or "="
+    if node.sub_link_type == pg.ANY_SUBLINK and query.HasField("where_clause") and not query.group_clause:
+        inside = with_sources(scope, query.from_clause, fold)
+        if not _has_aggregate(query) and fold(query.where_clause, inside) in (Truth.FALSE, Truth.NULL):
+            return Truth.FALSE
     if node.sub_link_type == pg.ANY_SUBLINK and operator == "=" and _is_own_column(node.testexpr, query, scope, fold):
         return Truth.TRUE
     return None
@@ -79,6 +83,8 @@ def _has_aggregate(query: Node) -> bool:
 
 def _is_own_column(tested: Node, query: Node, scope: Scope, fold: Fold) -> bool:
     """Whether `tested IN (query)` looks each row up in the whole table itself, so that all are found."""
+    if query.op == pg.SETOP_UNION:
+        return any(_is_own_column(tested, arm, scope, fold) for arm in (query.larg, query.rarg))
     is_distinct_on = any(item.WhichOneof("node") for item in query.distinct_clause)
     if is_distinct_on or not is_whole_table(query, scope, fold):
         return False
@@ -87,6 +93,20 @@ def _is_own_column(tested: Node, query: Node, scope: Scope, fold: Fold) -> bool:
     columns = [_column(item) for item in wanted]
     selected = [_column(item.res_target.val) for item in query.target_list]
     return None not in columns and columns == selected
+
+
+def is_beyond_all(operator: str, left: Node, right: Node, scope: Scope, fold: Fold) -> bool:
+    """`id <= (SELECT max(id) FROM the_table)`: a bound that the table's own rows set."""
+    link, column = inner(right), _column(left)
+    bound = {"<=": "max", ">=": "min"}.get(operator)
+    if bound is None or column is None or link.DESCRIPTOR.name != "SubLink":
+        return False
+    query = inner(link.subselect)
+    targets = [inner(item.res_target.val) for item in query.target_list]
+    if len(targets) != 1 or targets[0].DESCRIPTOR.name != "FuncCall" or not is_whole_table(query, scope, fold):
+        return False
+    call = targets[0]
+    return of_strings(call.funcname) == bound and [_column(argument) for argument in call.args] == [column]
 
 
 def _column(node: Node) -> str | None:

@@ -14,8 +14,8 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     relation = session.relation(name)
     if node.concurrent or relation.holds_nothing_old:
         return
-    index = node.idxname or "a new index"
-    message = f"CREATE INDEX {index} blocks all writes to {name} until it is built"
+    index = f" {node.idxname}" if node.idxname else ""
+    message = f"CREATE INDEX{index} blocks all writes to {name} until it is built"
     why, known = evidence.in_words(relation), evidence.of_table(relation)
     yield Hit(message, name, why=why, evidence=known, values={"name": names.quoted(node.idxname or "the_index")})
 

@@ -37,7 +37,7 @@ class Difference:
 
 
 def fingerprint(conn: psycopg.Connection, *, exclude_tables: Collection[str] = ()) -> Fingerprint:
-    """Read the schema of the whole database; about 100 ms for 1,000 tables.
+    """Read the schema of the whole database; a fifth of a second for 1,000 tables of 20 columns.
 
     `exclude_tables` are bare or schema-qualified, unquoted names of tables that shall not count, with all that hangs
     on them.

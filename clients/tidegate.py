@@ -15,6 +15,7 @@ import sys
 import time
 import uuid
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.error import HTTPError
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -140,9 +141,10 @@ def refuse(status: int, body: bytes, location: str | None) -> NoReturn:
     raise Stop(CODES.get(str(problem.get("code")), REFUSALS.get(status, USAGE)), *lines)
 
 
-def follow(server: Server, args: argparse.Namespace, thing: Json, until: frozenset[str] = frozenset(ENDS)) -> Json:
+def follow(server: Server, args: argparse.Namespace, name: str, until: frozenset[str] = frozenset(ENDS)) -> Json:
     """Wait until a rollout or backfill has a status in `until`; with --start, start it once it is approved."""
-    path, deadline, told, start = at(args.kind, thing["id"]), time.monotonic() + args.timeout, "", args.start
+    path, deadline, told, start = at(args.kind, name), time.monotonic() + args.timeout, "", args.start
+    thing = server.get(path)  # what a POST answered may be old: a repeated key gets its first answer again
     while thing["status"] not in until:
         told = tell(args.kind, thing, told)
         if thing["status"] == "approved" and start:
@@ -209,7 +211,7 @@ def submit(server: Server, args: argparse.Namespace) -> tuple[int, Json]:
     talk(f"Submitted as rollout {rollout['id']} (key {server.key})")
     # Whether it needs a person is known once it is planned, and that is what the exit code of `submit` tells.
     decided = frozenset(ENDS) if args.wait else frozenset(ENDS) | {"awaiting_approval", "scheduled", "running"}
-    rollout = follow(server, args, rollout, decided if args.start or args.wait else decided | {"approved"})
+    rollout = follow(server, args, rollout["id"], decided if args.start or args.wait else decided | {"approved"})
     return outcome(rollout), rollout
 
 
@@ -218,12 +220,12 @@ def one(server: Server, args: argparse.Namespace) -> tuple[int, Json]:
     path, given = at(args.kind, args.id), vars(args)
     # A decision is for a digest: the server refuses when what was read is no longer what would run.
     body = {name: given[name] for name in ("digest", "comment", "confirm") if given.get(name) is not None}
-    thing = server.get(path) if args.verb in ("status", "wait") else server.post(path + args.verb + "/", body)
-    if args.wait:
-        thing = follow(server, args, thing)
-    elif args.verb != "status":
-        tell(args.kind, thing)
-        return DONE, thing
+    if args.verb not in ("status", "wait"):
+        thing = server.post(path + args.verb + "/", body)
+        if not args.wait:
+            tell(args.kind, thing)
+            return DONE, thing
+    thing = follow(server, args, args.id) if args.wait else server.get(path)
     return outcome(thing), thing
 
 
@@ -237,8 +239,8 @@ def outcome(thing: Json) -> int:
     return WAITING if thing["status"] == "awaiting_approval" else ENDS.get(thing["status"], DONE)
 
 
-def at(kind: str, name: object) -> str:
-    return f"{kind}/{quote(str(name), safe='')}/"
+def at(kind: str, name: str) -> str:
+    return f"{kind}/{quote(name, safe='')}/"
 
 
 SECRETS: list[str] = []
@@ -277,7 +279,7 @@ def table(rows: list[Json]) -> None:
 
 
 def cell(value: Json) -> str:
-    return " ".join(value.split()) if isinstance(value, str) else json.dumps(value)
+    return " ".join(value.split()) if isinstance(value, str) else "-" if value is None else json.dumps(value)
 
 
 FLAG: dict[str, Any] = {"action": "store_true"}
@@ -361,16 +363,14 @@ def parser() -> Parser:
 
 def connect(args: argparse.Namespace) -> Server:
     """The server from the environment; refuses what would put the token at risk."""
-    url, token, path = os.environ.get("TIDEGATE_URL", ""), os.environ.get("TIDEGATE_TOKEN", ""), args.token_file
+    url, token, path = os.environ.get("TIDEGATE_URL", ""), os.environ.get("TIDEGATE_TOKEN", "").strip(), args.token_file
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise Stop(USAGE, "Set TIDEGATE_URL to where Tidegate is, such as https://tidegate.example")
     if path:
         try:
-            with open(path, encoding="utf-8") as file:
-                token = file.read()
+            token = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise Stop(USAGE, f"The token file cannot be read: {error}") from None
-    token = token.strip()
     if not token.isprintable() or not token:
         raise Stop(AUTH, "No token: set TIDEGATE_TOKEN, or give --token-file")
     SECRETS.append(token)

@@ -70,7 +70,7 @@ def problem(status: int, code: str, detail: str = "", **more: Any) -> Reply:
 
 def rollout(status: str, **more: Any) -> Reply:
     url = "https://tidegate.example/rollouts/7"
-    return 200, {"id": 7, "status": status, "reason": "", "digest": "d1", "approval_url": url, "steps": [], **more}
+    return 200, {"id": "7", "status": status, "reason": "", "digest": "d1", "approval_url": url, "steps": [], **more}
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_one_when_it_failed_on_the_target(stub: Stub, client: Client) -> None:
 
 def test_two_when_a_person_has_to_decide_and_the_place_is_told(stub: Stub, client: Client) -> None:
     stub.on("POST rollouts/", rollout("planning"))
-    stub.on("GET rollouts/7/", rollout("awaiting_approval"))
+    stub.on("GET rollouts/7/", rollout("planning"), rollout("awaiting_approval"))
     done = client(*SUBMIT)
     assert done.returncode == 2
     assert "https://tidegate.example/rollouts/7" in done.stderr
@@ -195,6 +195,7 @@ def test_eight_when_nobody_answers(stub: Stub, client: Client) -> None:
 
 def test_a_repeated_request_keeps_its_key(stub: Stub, client: Client) -> None:
     stub.on("POST rollouts/", (503, "busy"), (429, "slow", {"Retry-After": "0"}), rollout("approved"))
+    stub.on("GET rollouts/7/", rollout("approved"))
     assert client(*SUBMIT).returncode == 0
     keys = stub.keys("POST rollouts/")
     assert len(keys) == 3
@@ -202,14 +203,18 @@ def test_a_repeated_request_keeps_its_key(stub: Stub, client: Client) -> None:
     assert len(keys[0] or "") >= 32
 
 
-def test_a_key_that_was_given_is_used(stub: Stub, client: Client) -> None:
-    stub.on("POST rollouts/", (*rollout("approved"), {"Idempotency-Replayed": "true"}))
-    assert "had been made before" in client(*SUBMIT, "--key", "job-1").stderr
+def test_a_repeated_job_is_told_how_it_stands_now(stub: Stub, client: Client) -> None:
+    stub.on("POST rollouts/", (*rollout("awaiting_approval"), {"Idempotency-Replayed": "true"}))
+    stub.on("GET rollouts/7/", rollout("succeeded"))
+    done = client(*SUBMIT, "--key", "job-1")
+    assert done.returncode == 0
+    assert "had been made before" in done.stderr
     assert stub.keys("POST rollouts/") == ["job-1"]
 
 
 def test_the_same_key_still_at_work_is_waited_for(stub: Stub, client: Client) -> None:
     stub.on("POST rollouts/", (*problem(409, "in_progress"), {"Retry-After": "0"}), rollout("approved"))
+    stub.on("GET rollouts/7/", rollout("approved"))
     assert client(*SUBMIT).returncode == 0
 
 
@@ -224,7 +229,7 @@ def test_what_is_submitted(stub: Stub, client: Client) -> None:
 def test_an_approved_rollout_is_started_once_and_followed(stub: Stub, client: Client) -> None:
     stub.on("POST rollouts/", rollout("approved"))
     stub.on("POST rollouts/7/start/", rollout("running"))
-    stub.on("GET rollouts/7/", rollout("succeeded"))
+    stub.on("GET rollouts/7/", rollout("approved"), rollout("succeeded"))
     assert client(*SUBMIT, "--start", "--wait").returncode == 0
     assert len(stub.bodies("POST rollouts/7/start/")) == 1
 
@@ -238,8 +243,9 @@ def test_waiting_asks_the_server_to_wait(stub: Stub, client: Client) -> None:
 
 
 def test_a_backfill_is_followed_too(stub: Stub, client: Client) -> None:
-    stub.on("POST backfills/3/start/", (200, {"id": 3, "status": "running", "reason": "throttled: replica r2"}))
-    stub.on("GET backfills/3/", (200, {"id": 3, "status": "verified"}))
+    stub.on("POST backfills/3/start/", (200, {"id": "3", "status": "running"}))
+    throttled = (200, {"id": "3", "status": "running", "reason": "throttled: replica r2"})
+    stub.on("GET backfills/3/", throttled, (200, {"id": "3", "status": "verified"}))
     done = client("backfill", "start", "3", "--wait")
     assert done.returncode == 0
     assert "throttled: replica r2" in done.stderr

@@ -291,5 +291,5 @@ def test_a_checkpoint_kept_by_the_caller_is_used_and_the_target_is_left_alone(co
 def test_without_the_schema_a_checkpoint_must_be_given(conn):
     numbers(conn, 1)
     what = replace(checked(conn, "t", n="n + 1"), guarantee="at_least_once")
-    with pytest.raises(Invalid, match="Give the role its rights back"):
+    with pytest.raises(Invalid, match="Give its role the rights back"):
         go(conn, what)

@@ -42,7 +42,10 @@ def project(slug: str) -> Project:
     row = Project.objects.create(
         slug=slug, name=slug, source={"kind": "path", "path": "/srv/shop"}, launch={"python": ["python"]}
     )
-    bundle = Bundle.objects.create(project=row, digest=f"sha256:{slug}", archive=b"", files=2, heads=["b2"])
+    told = {"version_table": "alembic_version", "version_table_schema": None}
+    bundle = Bundle.objects.create(
+        project=row, digest=f"sha256:{slug}", archive=b"", files=2, heads=["b2"], interpreter=told
+    )
     for position, name in enumerate(["a1", "b2"]):
         Revision.objects.create(
             bundle=bundle,
@@ -51,6 +54,7 @@ def project(slug: str) -> Project:
             path=f"versions/{name}.py",
             sha256=name,
             source="...",
+            down_revisions=["a1"] if name == "b2" else [],
             is_head=name == "b2",
             statements=["DROP TABLE old"],
             analysis=DANGEROUS,

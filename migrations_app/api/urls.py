@@ -3,6 +3,7 @@
 from django.urls import URLPattern, include, path
 
 from migrations_app.api.views import (
+    analyses,
     approvals,
     audit,
     backfills,
@@ -26,6 +27,10 @@ API: list[URLPattern] = [
     path("targets/<str:slug>/", targets.TargetView.as_view(), name="target"),
     path("targets/<str:slug>/probe/", targets.Probe.as_view(), name="probe"),
     path("targets/<str:slug>/pending/", targets.PendingRevisions.as_view(), name="pending"),
+    path("targets/<str:slug>/volumetrics/", targets.VolumetricsView.as_view(), name="volumetrics"),
+    path("targets/<str:slug>/drift/", targets.DriftView.as_view(), name="drift"),
+    path("targets/<str:slug>/locks/", targets.LocksView.as_view(), name="locks"),
+    path("analyses/", analyses.Analyses.as_view(), name="analyses"),
     path("rollouts/", rollouts.Rollouts.as_view(), name="rollouts"),
     path("rollouts/<str:pk>/", rollouts.RolloutView.as_view(), name="rollout"),
     path("rollouts/<str:pk>/plan/", rollouts.RolloutPlan.as_view(), name="plan"),

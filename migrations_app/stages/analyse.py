@@ -11,8 +11,10 @@ from typing import Any
 
 import psycopg
 
+from migrations_app import lifecycle
 from migrations_app.engines import history
 from migrations_app.engines.postgres import catalog
+from migrations_app.engines.postgres.address import Address
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.facts import read_facts
 from migrations_app.engines.risk import statements, verdict
@@ -22,11 +24,15 @@ from migrations_app.engines.runner import spawn
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.engines.runner.sets import History
 from migrations_app.errors import Invalid, TargetUnreachable, UnknownRevision
+from migrations_app.models import Actor, Target
+from migrations_app.models.secrets import address_of
 
 APPLICATION = "tidegate:analyse"
 
 
-def analyse_sql(*, sql: str, database_url: str | None = None, transactional: bool | None = None) -> dict[str, Any]:
+def analyse_sql(
+    *, sql: str, database_url: Address | str | None = None, transactional: bool | None = None
+) -> dict[str, Any]:
     """The analysis of a text of SQL; the catalog of `database_url` makes it exact. Runs none of it.
 
     `transactional` says whether the text runs inside a transaction. None: as a script does, which is one when it has
@@ -38,6 +44,12 @@ def analyse_sql(*, sql: str, database_url: str | None = None, transactional: boo
     inside = _runs_as_one(parsed) if transactional is None else transactional
     facts = _facts(database_url, [sql]) if database_url else None
     return verdict.analyse(sql, facts=facts, transactional=inside).to_json()
+
+
+def analyse_for_target(*, actor: Actor, sql: str, target: Target) -> dict[str, Any]:
+    """The analysis of a text of SQL by the catalog of a registered target."""
+    lifecycle.require(actor, "probe", target)
+    return analyse_sql(sql=sql, database_url=address_of(target))
 
 
 def _runs_as_one(parsed: Sequence[statements.Statement]) -> bool:
@@ -127,7 +139,7 @@ def _applied_on(database_url: str, told: History) -> Iterable[str]:
         return catalog.read_heads(conn, version_table=table, schema=told.version_table_schema) or ()
 
 
-def _facts(database_url: str, texts: Sequence[str]) -> Facts:
+def _facts(database_url: Address | str, texts: Sequence[str]) -> Facts:
     with connect(database_url, application_name=APPLICATION) as conn:
         try:
             return read_facts(conn, sorted(verdict.needed_tables(texts)))

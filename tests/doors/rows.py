@@ -32,6 +32,8 @@ STATEMENT = {
 }
 DANGEROUS = {"dangerous": True, "level": "critical", "hazards": ["drop-table"], "statements": [STATEMENT]}
 
+HARMLESS = {"dangerous": False, "level": "low", "hazards": [], "statements": []}
+
 
 def environment(name: str, **fields: Any) -> Environment:
     return Environment.objects.create(name=name, **fields)
@@ -46,7 +48,7 @@ def project(slug: str) -> Project:
     bundle = Bundle.objects.create(
         project=row, digest=f"sha256:{slug}", archive=b"", files=2, heads=["b2"], interpreter=told
     )
-    for position, name in enumerate(["a1", "b2"]):
+    for position, (name, sql) in enumerate([("a1", "CREATE TABLE old (id int)"), ("b2", "DROP TABLE old")]):
         Revision.objects.create(
             bundle=bundle,
             revision=name,
@@ -56,8 +58,8 @@ def project(slug: str) -> Project:
             source="...",
             down_revisions=["a1"] if name == "b2" else [],
             is_head=name == "b2",
-            statements=["DROP TABLE old"],
-            analysis=DANGEROUS,
+            statements=[sql],
+            analysis=DANGEROUS if name == "b2" else HARMLESS,
         )
     row.bundle = bundle
     row.save()

@@ -98,23 +98,62 @@ class Pending(serializers.Serializer):
     findings = serializers.ListField(child=serializers.DictField())
 
 
-class TableSize(serializers.Serializer):
+class TableVolume(serializers.Serializer):
+    schema = serializers.CharField()
     name = serializers.CharField()
-    rows = serializers.IntegerField()
+    rows = serializers.IntegerField(allow_null=True, help_text="an estimate; null: never analysed")
     bytes = serializers.IntegerField()
     index_bytes = serializers.IntegerField()
     growth_rows_per_day = serializers.FloatField(allow_null=True)
     seq_scans = serializers.IntegerField()
     idx_scans = serializers.IntegerField()
+    inserted = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    deleted = serializers.IntegerField()
+    dead_rows = serializers.IntegerField()
+    last_vacuum_at = Instant(allow_null=True)
+    last_analyze_at = Instant(allow_null=True)
+    since = Instant(allow_null=True, help_text="since when scans and changes are counted")
+
+
+class Volumetrics(serializers.Serializer):
+    tables = TableVolume(many=True, help_text="the largest first")
 
 
 class Drift(serializers.Serializer):
     drifted = serializers.BooleanField(allow_null=True, help_text="null: there is nothing to compare with yet")
-    expected = serializers.CharField()
-    found = serializers.CharField()
+    expected = serializers.CharField(help_text="fingerprint that our last run left")
+    found = serializers.CharField(help_text="fingerprint now")
     reason = serializers.CharField()
 
 
-class Blockers(serializers.Serializer):
-    results = serializers.ListField(child=serializers.DictField())
-    next = serializers.URLField(allow_null=True)
+class Blocker(serializers.Serializer):
+    pid = serializers.IntegerField()
+    application_name = serializers.CharField()
+    state = serializers.CharField()
+    age_s = serializers.FloatField(help_text="of its transaction")
+    query = serializers.CharField()
+    mode = serializers.CharField(help_text="the lock that others wait for")
+
+
+class Waiter(serializers.Serializer):
+    pid = serializers.IntegerField()
+    application_name = serializers.CharField()
+    waits_s = serializers.FloatField()
+    query = serializers.CharField()
+    mode = serializers.CharField(help_text="the lock that it asks for")
+    table = serializers.CharField(allow_null=True)
+    blocked_by = Blocker(many=True)
+
+
+class OldTransaction(serializers.Serializer):
+    pid = serializers.IntegerField()
+    application_name = serializers.CharField()
+    state = serializers.CharField()
+    age_s = serializers.FloatField()
+    query = serializers.CharField()
+
+
+class Locks(serializers.Serializer):
+    waiting = Waiter(many=True, help_text="who waits for a lock, and for whom")
+    old_transactions = OldTransaction(many=True, help_text="a change of a table that they used would wait for them")

@@ -11,10 +11,19 @@ from rest_framework.response import Response
 from migrations_app.api.door import Door, ListDoor, find
 from migrations_app.api.idempotency import once_if_asked
 from migrations_app.api.serializers.strict import Nothing
-from migrations_app.api.serializers.targets import Pending, ProbeOut, TargetChange, TargetIn, TargetOut
+from migrations_app.api.serializers.targets import (
+    Drift,
+    Locks,
+    Pending,
+    ProbeOut,
+    TargetChange,
+    TargetIn,
+    TargetOut,
+    Volumetrics,
+)
 from migrations_app.errors import Invalid
 from migrations_app.models import Target
-from migrations_app.stages import inventory, plan
+from migrations_app.stages import examine, inventory, plan
 
 
 class Targets(ListDoor):
@@ -70,6 +79,27 @@ class PendingRevisions(Door):
     def get(self, request: Request, slug: str) -> Response:
         """What is not applied there, in order of execution, each with what it risks on this very target."""
         return Response(plan.pending(actor=self.actor, target=_found(slug)))
+
+
+class VolumetricsView(Door):
+    @extend_schema(responses=Volumetrics)
+    def get(self, request: Request, slug: str) -> Response:
+        """Its tables now, by the server's own statistics."""
+        return Response(Volumetrics(examine.volumetrics(actor=self.actor, target=_found(slug))).data)
+
+
+class DriftView(Door):
+    @extend_schema(responses=Drift)
+    def get(self, request: Request, slug: str) -> Response:
+        """Whether somebody changed the schema since our last run."""
+        return Response(Drift(examine.drift(actor=self.actor, target=_found(slug))).data)
+
+
+class LocksView(Door):
+    @extend_schema(responses=Locks)
+    def get(self, request: Request, slug: str) -> Response:
+        """Who waits there for whom, now."""
+        return Response(Locks(examine.locks(actor=self.actor, target=_found(slug))).data)
 
 
 def _found(slug: str) -> Target:

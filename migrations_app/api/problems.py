@@ -113,8 +113,9 @@ def _of_drf(error: Exception, headers: dict[str, str]) -> dict[str, Any] | None:
         return _of_tidegate(Invalid(detail, errors=errors))
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = str(error.auth_header)  # type: ignore[attr-defined]  # DRF's views set it
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(int(error.wait) + 1)
+    wait_s = getattr(error, "wait", None)  # only Throttled has it
+    if wait_s is not None:
+        headers["Retry-After"] = str(int(wait_s) + 1)
     if isinstance(error, exceptions.NotFound):
         return _of_tidegate(NotFound())
     return describe(error.status_code, CODES.get(type(error), "error"), str(error.detail))

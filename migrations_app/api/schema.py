@@ -28,19 +28,16 @@ class ApiSchema(AutoSchema):
         words = re.sub(r"[^a-z0-9]+", "_", self.path.removeprefix("/api/v1/")).strip("_")
         return f"{words}_{self.method.lower()}"
 
-    def get_summary(self) -> str | None:
-        return getattr(self.view, "summary", None)
-
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         handler = getattr(self.view, self.method.lower())
         found = []
         if self.method == "GET":
             found = [
                 OpenApiParameter(name, type=int if name in {"limit", "wait"} else str, description=text)
-                for name, text in self.view.parameters.items()
+                for name, text in getattr(self.view, "parameters", {}).items()
             ]
         if hasattr(handler, "needs_key"):
             found.append(

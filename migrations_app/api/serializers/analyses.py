@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Strict
+from migrations_app.api.serializers.strict import Shape, Strict
 from migrations_app.api.serializers.targets import one_of, project_field
 from migrations_app.models import Target
 
@@ -32,7 +32,7 @@ class AnalysisIn(Strict):
         return attrs
 
 
-class AnalysisOut(serializers.Serializer):
+class AnalysisOut(Shape):
     dangerous = serializers.BooleanField(help_text="needs a human")
     level = serializers.CharField(help_text="low | medium | high | critical")
     statements = serializers.ListField(child=serializers.DictField())

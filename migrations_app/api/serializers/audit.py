@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Instant
+from migrations_app.api.serializers.strict import Instant, Shape
 
 
-class AuditEntry(serializers.Serializer):
+class AuditEntry(Shape):
     seq = serializers.IntegerField()
     at = Instant()
     actor = serializers.CharField()
@@ -24,7 +24,7 @@ class AuditEntry(serializers.Serializer):
     hash = serializers.CharField()
 
 
-class ChainVerdict(serializers.Serializer):
+class ChainVerdict(Shape):
     ok = serializers.BooleanField()
     checked = serializers.IntegerField(help_text="entries that fit, from the first")
     first_bad = serializers.IntegerField(allow_null=True, help_text="the first entry that does not fit")

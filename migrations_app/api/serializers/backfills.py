@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from migrations_app.api.serializers.decisions import Approvals, page_of
-from migrations_app.api.serializers.strict import Instant, Strict
+from migrations_app.api.serializers.strict import Instant, Shape, Strict
 from migrations_app.api.serializers.targets import one_of
 from migrations_app.models import Backfill, Target
 
@@ -27,12 +27,12 @@ class BackfillIn(Adjustment):
     reason = serializers.CharField(max_length=10_000, help_text="why you want it; the approver reads it")
 
 
-class Throttle(serializers.Serializer):
+class Throttle(Shape):
     active = serializers.BooleanField()
     reason = serializers.CharField(help_text="what holds it back; empty when nothing does")
 
 
-class BackfillRow(serializers.Serializer):
+class BackfillRow(Shape):
     """A backfill in a list."""
 
     id = serializers.CharField()
@@ -89,7 +89,7 @@ class BackfillOut(BackfillRow):
         return {**BackfillRow(instance).data, "analysis": instance.analysis, **self.context}
 
 
-class SampleOut(serializers.Serializer):
+class SampleOut(Shape):
     at = Instant()
     rows_done = serializers.IntegerField()
     rows_per_s = serializers.FloatField(allow_null=True)

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Instant, Strict
+from migrations_app.api.serializers.strict import Instant, Shape, Strict
 from migrations_app.engines import policy
 from migrations_app.models import Backfill, Rollout
 
@@ -23,15 +23,15 @@ class RejectionIn(Strict):
     comment = serializers.CharField(allow_blank=True, default="", max_length=10_000, help_text="needed")
 
 
-class Given(serializers.Serializer):
+class Given(Shape):
     by = serializers.CharField(source="approver.username")
     decision = serializers.CharField()
     comment = serializers.CharField()
     at = Instant()
 
 
-class Approvals(serializers.Serializer):
-    required = serializers.IntegerField()
+class Approvals(Shape):
+    required = serializers.IntegerField()  # type: ignore[assignment]  # DRF takes declared fields off the class
     reason = serializers.CharField(help_text="why so many")
     given = Given(many=True)
     may_approve = serializers.BooleanField(help_text="whether the caller may decide on it now")
@@ -56,7 +56,7 @@ def page_of(row: Rollout | Backfill) -> str:
     return f"{settings.TIDEGATE_BASE_URL}/{row._meta.model_name}s/{row.pk}/"
 
 
-class Waiting(serializers.Serializer):
+class Waiting(Shape):
     """One thing that waits for the caller's decision."""
 
     kind = serializers.CharField(source="_meta.model_name", help_text="rollout | backfill")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Instant, Name, Strict
+from migrations_app.api.serializers.strict import Instant, Name, Shape, Strict
 
 
 class Policy(Strict):
@@ -33,7 +33,7 @@ class EnvironmentChange(Strict):
     policy = Policy(required=False)
 
 
-class EnvironmentOut(serializers.Serializer):
+class EnvironmentOut(Shape):
     name = serializers.CharField()
     order = serializers.IntegerField()
     policy = Policy()

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from rest_framework import serializers
 
 from controlplane.logs import redact
-from migrations_app.api.serializers.strict import Instant, Name, Strict
+from migrations_app.api.serializers.strict import Instant, Name, Shape, Strict
 from migrations_app.models import Project, Revision
 
 
@@ -54,7 +54,7 @@ class Recipe(Strict):
 
 class ProjectChange(Recipe):
     name = serializers.CharField(max_length=200, required=False)
-    source = Source(required=False)
+    source = Source(required=False)  # type: ignore[assignment]  # DRF takes declared fields off the class
 
 
 class ProjectIn(ProjectChange):
@@ -65,7 +65,7 @@ class ProjectIn(ProjectChange):
 class ProjectOut(Recipe):
     slug = serializers.CharField()
     name = serializers.CharField()
-    source = Source()
+    source = Source()  # type: ignore[assignment]  # DRF takes declared fields off the class
     bundle = serializers.CharField(allow_null=True, help_text="digest of the files that runs start from")
     heads = Texts()
     created_at = Instant()
@@ -84,14 +84,14 @@ class ProjectOut(Recipe):
         }
 
 
-class BundleOut(serializers.Serializer):
+class BundleOut(Shape):
     digest = serializers.CharField()
     revisions = serializers.IntegerField(source="revisions.count", help_text="how many")
     heads = Texts()
     created_at = Instant()
 
 
-class RevisionOut(serializers.Serializer):
+class RevisionOut(Shape):
     revision = serializers.CharField()
     down_revisions = Texts()
     depends_on = Texts()
@@ -100,20 +100,16 @@ class RevisionOut(serializers.Serializer):
     path = serializers.CharField()
     sha256 = serializers.CharField()
     is_head = serializers.BooleanField()
-    level = serializers.SerializerMethodField(help_text="low | medium | high | critical; from the SQL alone")
-    dangerous = serializers.SerializerMethodField()
+    level = serializers.CharField(
+        source="analysis.level", allow_null=True, default=None, help_text="low to critical; from the SQL alone"
+    )
+    dangerous = serializers.BooleanField(source="analysis.dangerous", allow_null=True, default=None)
     findings = serializers.SerializerMethodField()
     sql = serializers.SerializerMethodField(help_text="exactly what runs, where that can be known before")
     opaque = serializers.CharField(help_text="why its SQL cannot be known before it runs; else empty")
     backfill = serializers.JSONField(allow_null=True)
     requires = serializers.JSONField(allow_null=True)
-    source = serializers.CharField()
-
-    def get_level(self, row: Revision) -> str | None:
-        return (row.analysis or {}).get("level")
-
-    def get_dangerous(self, row: Revision) -> bool | None:
-        return (row.analysis or {}).get("dangerous")
+    source = serializers.CharField()  # type: ignore[assignment]  # DRF takes declared fields off the class
 
     def get_findings(self, row: Revision) -> list[dict[str, Any]]:
         return findings_of(row.analysis)

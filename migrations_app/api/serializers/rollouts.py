@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from migrations_app.api.serializers.decisions import Approvals, page_of
 from migrations_app.api.serializers.projects import findings_of
-from migrations_app.api.serializers.strict import Instant, Strict
+from migrations_app.api.serializers.strict import Instant, Shape, Strict
 from migrations_app.api.serializers.targets import project_field
 from migrations_app.models import Rollout, Step
 
@@ -32,7 +32,7 @@ class RolloutIn(Strict):
     reason = serializers.CharField(max_length=10_000, help_text="why you want it; the approver reads it")
 
 
-class StepOut(serializers.Serializer):
+class StepOut(Shape):
     target = serializers.CharField(source="plan.target.slug")
     kind = serializers.CharField(help_text="revision | backfill")
     revision = serializers.CharField(source="revision.revision")
@@ -43,7 +43,7 @@ class StepOut(serializers.Serializer):
     finished_at = Instant(allow_null=True)
 
 
-class RolloutRow(serializers.Serializer):
+class RolloutRow(Shape):
     """A rollout in a list."""
 
     id = serializers.CharField()
@@ -82,29 +82,25 @@ class RolloutOut(RolloutRow):
         return {**RolloutRow(instance).data, **self.context}
 
 
-class PlannedStep(serializers.Serializer):
+class PlannedStep(Shape):
     kind = serializers.CharField()
     direction = serializers.CharField(help_text="up | down")
     revision = serializers.CharField(source="revision.revision")
     message = serializers.CharField(source="revision.message")
     sql = serializers.ListField(child=serializers.CharField(), source="statements")
     findings = serializers.SerializerMethodField()
-    level = serializers.SerializerMethodField()
-    dangerous = serializers.SerializerMethodField()
+    level = serializers.CharField(source="analysis.level", allow_null=True, default=None)
+    dangerous = serializers.BooleanField(source="analysis.dangerous", allow_null=True, default=None)
     locks = serializers.SerializerMethodField()
     opaque = serializers.CharField(help_text="why its SQL cannot be known before it runs; else empty")
-    estimate_s = serializers.SerializerMethodField(help_text="null: nobody has measured it")
+    estimate_s = serializers.FloatField(
+        source="analysis.estimate_s", allow_null=True, default=None, help_text="null: nobody has measured it"
+    )
     rehearsal = serializers.SerializerMethodField()
     backfill = serializers.SerializerMethodField(help_text="what a backfill step does: table, set, where")
 
     def get_findings(self, step: Step) -> list[dict[str, Any]]:
         return findings_of(step.analysis)
-
-    def get_level(self, step: Step) -> str | None:
-        return step.analysis.get("level")
-
-    def get_dangerous(self, step: Step) -> bool | None:
-        return step.analysis.get("dangerous")
 
     def get_locks(self, step: Step) -> list[dict[str, Any]]:
         return [
@@ -113,9 +109,6 @@ class PlannedStep(serializers.Serializer):
             if item.get("lock")
         ]
 
-    def get_estimate_s(self, step: Step) -> float | None:
-        return step.analysis.get("estimate_s")
-
     def get_rehearsal(self, step: Step) -> dict[str, Any]:
         return {"done": bool(step.analysis.get("rehearsed"))}
 
@@ -123,7 +116,7 @@ class PlannedStep(serializers.Serializer):
         return step.revision.backfill if step.kind == "backfill" else None
 
 
-class TargetPlanOut(serializers.Serializer):
+class TargetPlanOut(Shape):
     target = serializers.CharField(source="target.slug")
     wave = serializers.IntegerField()
     to = serializers.ListField(child=serializers.CharField(), source="to_heads")
@@ -136,6 +129,6 @@ class TargetPlanOut(serializers.Serializer):
         return {"from": heads, **super().get_fields()}
 
 
-class PlanOut(serializers.Serializer):
+class PlanOut(Shape):
     digest = serializers.CharField()
     targets = TargetPlanOut(source="plans", many=True)

@@ -10,7 +10,11 @@ from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 
 
-class Strict(serializers.Serializer):
+class Shape(serializers.Serializer[Any]):
+    """What goes out. Declared, so that the description of the API cannot differ from the answers."""
+
+
+class Strict(Shape):
     """An unknown field is refused by name: one that is ignored would look as if it had been done."""
 
     def to_internal_value(self, data: Any) -> Any:

@@ -6,22 +6,23 @@ from typing import Any
 
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Instant, Name, Strict
+from migrations_app.api.serializers.strict import Instant, Name, Shape, Strict
 from migrations_app.models import Environment, Project
 
-UNKNOWN = "There is no {what} {{value}}."
+
+def one_of(what: str, rows: Any, column: str, **kwargs: Any) -> serializers.SlugRelatedField[Any]:
+    """A row by its name; one that does not exist is a wrong field."""
+    field: serializers.SlugRelatedField[Any] = serializers.SlugRelatedField(
+        slug_field=column, queryset=rows, error_messages={"does_not_exist": f"There is no {what} {{value}}."}, **kwargs
+    )
+    return field
 
 
-def one_of(what: str, rows: Any, column: str, **kwargs: Any) -> serializers.SlugRelatedField:
-    messages = {"does_not_exist": UNKNOWN.format(what=what)}
-    return serializers.SlugRelatedField(slug_field=column, queryset=rows, error_messages=messages, **kwargs)
-
-
-def project_field(**kwargs: Any) -> serializers.SlugRelatedField:
+def project_field(**kwargs: Any) -> serializers.SlugRelatedField[Any]:
     return one_of("project", Project.objects.select_related("bundle"), "slug", **kwargs)
 
 
-def environment_field(**kwargs: Any) -> serializers.SlugRelatedField:
+def environment_field(**kwargs: Any) -> serializers.SlugRelatedField[Any]:
     return one_of("environment", Environment.objects.all(), "name", **kwargs)
 
 
@@ -52,7 +53,7 @@ class TargetIn(TargetChange):
     url = serializers.CharField(trim_whitespace=False, help_text="postgresql://..., env:NAME or file:PATH")
 
 
-class ReplicaOut(serializers.Serializer):
+class ReplicaOut(Shape):
     name = serializers.CharField()
     state = serializers.CharField()
     lag_bytes = serializers.IntegerField(allow_null=True)
@@ -60,7 +61,7 @@ class ReplicaOut(serializers.Serializer):
     reason = serializers.CharField()
 
 
-class TargetOut(serializers.Serializer):
+class TargetOut(Shape):
     slug = serializers.CharField()
     project = serializers.CharField(source="project.slug")
     environment = serializers.CharField(source="environment.name")
@@ -81,7 +82,7 @@ class TargetOut(serializers.Serializer):
     created_at = Instant()
 
 
-class ProbeOut(serializers.Serializer):
+class ProbeOut(Shape):
     reachable = serializers.BooleanField()
     server_version = serializers.IntegerField(allow_null=True)
     current = serializers.ListField(child=serializers.CharField())
@@ -90,7 +91,7 @@ class ProbeOut(serializers.Serializer):
     reason = serializers.CharField()
 
 
-class Pending(serializers.Serializer):
+class Pending(Shape):
     revision = serializers.CharField()
     message = serializers.CharField()
     level = serializers.CharField()
@@ -98,7 +99,7 @@ class Pending(serializers.Serializer):
     findings = serializers.ListField(child=serializers.DictField())
 
 
-class TableVolume(serializers.Serializer):
+class TableVolume(Shape):
     schema = serializers.CharField()
     name = serializers.CharField()
     rows = serializers.IntegerField(allow_null=True, help_text="an estimate; null: never analysed")
@@ -116,18 +117,18 @@ class TableVolume(serializers.Serializer):
     since = Instant(allow_null=True, help_text="since when scans and changes are counted")
 
 
-class Volumetrics(serializers.Serializer):
+class Volumetrics(Shape):
     tables = TableVolume(many=True, help_text="the largest first")
 
 
-class Drift(serializers.Serializer):
+class Drift(Shape):
     drifted = serializers.BooleanField(allow_null=True, help_text="null: there is nothing to compare with yet")
     expected = serializers.CharField(help_text="fingerprint that our last run left")
     found = serializers.CharField(help_text="fingerprint now")
     reason = serializers.CharField()
 
 
-class Blocker(serializers.Serializer):
+class Blocker(Shape):
     pid = serializers.IntegerField()
     application_name = serializers.CharField()
     state = serializers.CharField()
@@ -136,7 +137,7 @@ class Blocker(serializers.Serializer):
     mode = serializers.CharField(help_text="the lock that others wait for")
 
 
-class Waiter(serializers.Serializer):
+class Waiter(Shape):
     pid = serializers.IntegerField()
     application_name = serializers.CharField()
     waits_s = serializers.FloatField()
@@ -146,7 +147,7 @@ class Waiter(serializers.Serializer):
     blocked_by = Blocker(many=True)
 
 
-class OldTransaction(serializers.Serializer):
+class OldTransaction(Shape):
     pid = serializers.IntegerField()
     application_name = serializers.CharField()
     state = serializers.CharField()
@@ -154,6 +155,6 @@ class OldTransaction(serializers.Serializer):
     query = serializers.CharField()
 
 
-class Locks(serializers.Serializer):
+class Locks(Shape):
     waiting = Waiter(many=True, help_text="who waits for a lock, and for whom")
     old_transactions = OldTransaction(many=True, help_text="a change of a table that they used would wait for them")

@@ -20,7 +20,7 @@ class Approvals(ListDoor):
     order = ("created_at", "pk")
     row = Waiting
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, **_names: str) -> Response:
         """Only what the caller may decide on; for a machine's token that is nothing, ever."""
         limit = pagination.limit_of(request)
         waiting = [row for rows in self._waiting() for row in pagination.after(rows, self.order, request)[: limit + 1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrations_app.engines.risk.verdict import RULESET_VERSION, analyse, combine
-from migrations_app.errors import Invalid
+from migrations_app.errors import Invalid, TooLarge
 
 
 def test_the_answer_has_exactly_the_fields_of_the_contract() -> None:
@@ -45,6 +45,24 @@ def test_a_syntax_error_is_told_with_its_line_in_bytes_or_not() -> None:
     with pytest.raises(Invalid, match="Line 3:") as refusal:
         analyse("-- é\nSELECT 1;\nSELEC 2")
     assert refusal.value.code == "sql_syntax"
+
+
+@pytest.mark.parametrize("levels", [60, 3_000, 9_900])
+def test_deep_nesting_is_read_or_opaque_and_never_called_safe(levels: int) -> None:
+    verdict = analyse(f"SELECT {'+'.join('1' * levels)}; DROP TABLE users")
+    assert "drop-table" in verdict.hazards
+    assert verdict.opaque == () if levels < 100 else "nested too deeply" in verdict.opaque[0]
+
+
+@pytest.mark.parametrize("chain", ["1+", "'a,'||", "/* ; */ 1 - ", "f(1, 2) +", "x IS NULL OR NOT"])
+def test_nesting_that_would_kill_the_parser_is_refused_before_it_is_parsed(chain: str) -> None:
+    with pytest.raises(TooLarge, match="Split it"):
+        analyse(f"SELECT {chain * 50_000} 1")
+
+
+def test_long_lists_are_not_taken_for_deep_nesting() -> None:
+    rows = ",".join(["(-1.5, 'a;b', '{}'::jsonb)"] * 12_000)
+    assert analyse(f"INSERT INTO t VALUES {rows}; DROP TABLE t").hazards == ["drop-table"]
 
 
 def test_nothing_is_nothing() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import postgast
 
+from migrations_app.engines.risk import parser
 from migrations_app.engines.risk.names import Node
+from migrations_app.errors import TooLarge
 
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute": "query", "PLpgSQL_stmt_dynfors": "query"}
 _BRANCHES = {
@@ -82,8 +84,8 @@ def _query(content: dict[str, Any], field: str) -> str:
 def constant_text(expression: str) -> str | None:
     """The text that a plpgsql expression always yields: literals, `||` and format() over literals; else None."""
     try:
-        tree = postgast.parse(f"SELECT {expression}")
-    except postgast.PgQueryError:
+        tree = parser.parse(f"SELECT {expression}")
+    except (postgast.PgQueryError, TooLarge):
         return None
     targets = tree.stmts[0].stmt.select_stmt.target_list
     return _fold_text(targets[0].res_target.val) if len(targets) == 1 else None

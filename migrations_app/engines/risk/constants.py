@@ -116,7 +116,10 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         left, right = (casted, other) if isinstance(left, str) else (other, casted)
     if UNKNOWN in (left, right) or symbol not in _COMPARISONS or isinstance(left, bool) != isinstance(right, bool):
         return UNKNOWN
-    return _COMPARISONS[symbol](left, right)
+    try:
+        return _COMPARISONS[symbol](left, right)
+    except InvalidOperation:  # NaN, which PostgreSQL orders and Python does not
+        return UNKNOWN
 
 
 def simplified(node: Node) -> Node:

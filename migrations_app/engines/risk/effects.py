@@ -111,8 +111,9 @@ def _select(statement: Statement, session: Session) -> None:
     for target in statement.node.target_list:
         call = inner(target.res_target.val)
         if call.DESCRIPTOR.name == "FuncCall" and names.bare(names.of_strings(call.funcname)) == "set_config":
-            setting, value = (argument.a_const.sval.sval for argument in list(call.args)[:2])
-            if setting == "search_path":
+            arguments = [argument.a_const.sval.sval for argument in call.args]
+            if arguments[0] == "search_path" and len(arguments) > 1:
+                value = arguments[1]
                 parts = (part.strip(' "') for part in value.split(","))
                 session.search_path = tuple(part for part in parts if part not in ("", "$user"))
     # In a plpgsql body INTO fills variables; only a plain SELECT INTO makes a table.

@@ -14,7 +14,7 @@ from migrations_app.engines.risk.bodies import BodySql, plpgsql_body
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
-from migrations_app.errors import Invalid
+from migrations_app.errors import TidegateError
 
 OPAQUE = "opaque"
 """The node name of what cannot be seen into; its `sql` says what."""
@@ -54,7 +54,7 @@ def unfold(statement: Statement, session: Session, depth: int = 0) -> Iterator[S
     elif name == "call_stmt":
         yield from _calls(statement, [node.funccall], session, depth)
     elif name == "execute_stmt" and node.name not in session.prepared:
-        yield _opaque(statement, f"EXECUTE {node.name}: what was prepared under this name is not in the input")
+        yield opaque(statement, f"EXECUTE {node.name}: what was prepared under this name is not in the input")
 
 
 def _query(statement: Statement, session: Session, depth: int) -> Iterator[Statement]:
@@ -94,7 +94,7 @@ def _calls(statement: Statement, calls: Sequence[Node], session: Session, depth:
         if made is not None and depth < _DEPTH:
             yield from _function(statement, made, plain, session, depth)
         elif made is not None or plain.lower() not in known_functions() or not _is_plain(name):
-            yield _opaque(statement, f"{name}(): what this function does is not in the input")
+            yield opaque(statement, f"{name}(): what this function does is not in the input")
 
 
 def _is_plain(name: str) -> bool:
@@ -136,10 +136,10 @@ def _body(
         try:
             pieces = plpgsql_body(definition)
         except postgast.PgQueryError as error:
-            yield _opaque(statement, f"{inside}: the body cannot be read ({error.message})")
+            yield opaque(statement, f"{inside}: the body cannot be read ({error.message})")
             return
     else:
-        yield _opaque(statement, f"{inside}: written in {language}, which is not read")
+        yield opaque(statement, f"{inside}: written in {language}, which is not read")
         return
     for piece in pieces:
         yield from _piece(statement, piece, inside, session, depth)
@@ -147,12 +147,12 @@ def _body(
 
 def _piece(statement: Statement, piece: BodySql, inside: str, session: Session, depth: int) -> Iterator[Statement]:
     if piece.sql is None:
-        yield _opaque(statement, f"{inside}: EXECUTE {piece.source}")
+        yield opaque(statement, f"{inside}: EXECUTE {piece.source}")
         return
     try:
         parsed = statements.parse(piece.sql)
-    except Invalid:
-        yield _opaque(statement, f"{inside}: {piece.sql.strip()[:200]}")
+    except TidegateError:
+        yield opaque(statement, f"{inside}: {piece.sql.strip()[:200]}")
         return
     for part in parsed:
         yield from unfold(
@@ -168,7 +168,8 @@ def _piece(statement: Statement, piece: BodySql, inside: str, session: Session, 
         )
 
 
-def _opaque(statement: Statement, what: str) -> Statement:
+def opaque(statement: Statement, what: str) -> Statement:
+    """In place of what cannot be seen into."""
     return replace(statement, node_name=OPAQUE, node=None, sql=what)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import postgast
 from postgast import pg_query_pb2 as pg
 
+from migrations_app.engines.risk import parser
 from migrations_app.engines.risk.names import Node
 from migrations_app.errors import Invalid
 
@@ -97,7 +98,7 @@ def _parse_text(text: str, *, first_index: int) -> Iterator[Statement]:
     except UnicodeEncodeError as error:
         raise Invalid.field("/sql", "The SQL is not valid Unicode text.") from error
     try:
-        tree = postgast.parse(text)
+        tree = parser.parse(text)
     except postgast.PgQueryError as error:
         # The parser counts characters here, unlike the places in its tree, which are bytes.
         line = text.count("\n", 0, max(error.cursorpos - 1, 0)) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from migrations_app.engines.risk import effects, locks, names, nested, registry, statements
@@ -14,7 +14,7 @@ from migrations_app.engines.risk.lock_modes import stronger
 from migrations_app.engines.risk.registry import RULESET_VERSION
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
-from migrations_app.errors import Invalid
+from migrations_app.errors import TidegateError
 
 __all__ = [
     "LEVELS",
@@ -179,7 +179,7 @@ def _judge_revision(revision: RevisionSql, session: Session) -> Analysis:
     """One revision of a history. SQL that nobody can read does not spoil the others: it is opaque, hence dangerous."""
     try:
         parsed = statements.parse(revision.sql)
-    except Invalid as error:
+    except TidegateError as error:
         reasons = [reason for reason in (revision.opaque, f"its SQL cannot be read: {error.detail}") if reason]
         return Analysis((), tuple(reasons), "catalog" if session.facts else "none")
     session.begin(parsed, is_transactional=revision.is_transactional, outside=_outside(revision))
@@ -205,32 +205,50 @@ def _judge(parsed: Sequence[Statement], session: Session, revision: str | None, 
 
 def _judge_statement(statement: Statement, session: Session, revision: str | None, unseen: list[str]) -> Judged:
     session.at(statement)
-    findings: list[Finding] = []
-    tables: dict[str, None] = {}
-    lock, scan, rewrite = None, False, False
-    for part in nested.unfold(statement, session):
-        for rule in registry.rules_for(part):
-            findings.extend(to_finding(rule, hit, inside=part.inside) for hit in rule.check(part, session))
-        if part.node_name == nested.OPAQUE:
-            unseen.append(f"line {part.line}: {part.sql}")
-            continue
-        prints = locks.footprint(part, session)
-        tables.update(dict.fromkeys(prints.tables))
-        lock = stronger(lock, prints.lock)
-        scan, rewrite = scan or prints.scan, rewrite or prints.rewrite
-        effects.apply(part, session)
+    seen = _Seen()
+    try:
+        for part in nested.unfold(statement, session):
+            seen.look(part, session)
+    except RecursionError:
+        # Trees of some hundred levels cannot be walked; whatever runs there is as good as unseen.
+        seen.look(nested.opaque(statement, "it is nested too deeply to be read"), session)
+    unseen.extend(seen.opaque)
     return Judged(
         statement.index,
         statement.line,
         statement.sql,
         statement.kind,
-        tuple(tables),
-        lock,
-        rewrite,
-        scan,
-        tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.severity))),
+        tuple(seen.tables),
+        seen.lock,
+        seen.rewrite,
+        seen.scan,
+        tuple(sorted(seen.findings, key=lambda finding: _WORST_FIRST.index(finding.severity))),
         revision,
     )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of one statement so far, and of all that runs inside it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    tables: dict[str, None] = field(default_factory=dict)
+    opaque: list[str] = field(default_factory=list)
+    lock: str | None = None
+    scan: bool = False
+    rewrite: bool = False
+
+    def look(self, part: Statement, session: Session) -> None:
+        for rule in registry.rules_for(part):
+            self.findings.extend(to_finding(rule, hit, inside=part.inside) for hit in rule.check(part, session))
+        if part.node_name == nested.OPAQUE:
+            self.opaque.append(f"line {part.line}: {part.sql}")
+            return
+        prints = locks.footprint(part, session)
+        self.tables.update(dict.fromkeys(prints.tables))
+        self.lock = stronger(self.lock, prints.lock)
+        self.scan, self.rewrite = self.scan or prints.scan, self.rewrite or prints.rewrite
+        effects.apply(part, session)
 
 
 def combine(analyses: Sequence[Analysis]) -> Analysis:
@@ -250,7 +268,7 @@ def needed_tables(sql: str | Sequence[str]) -> frozenset[str]:
     found: set[str] = set()
     session = Session(None, server_version=0, is_transactional=True, statements=[])
     for text in [sql] if isinstance(sql, str) else sql:
-        with suppress(Invalid):
+        with suppress(TidegateError, RecursionError):
             for statement in statements.parse(text):
                 for part in nested.unfold(statement, session):
                     found.update(_named(part, session))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import FileType
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class Command(Door):
         )
         sync = self.verb(verbs.add_parser("sync", help="read its folder again, or take an archive"), self.sync)
         sync.add_argument("slug")
-        sync.add_argument("--archive", type=FileType("rb"), metavar="FILE|-", help="a tar.gz instead of its folder")
+        sync.add_argument("--archive", metavar="FILE|-", help="a tar.gz instead of its folder")
         self.verb(verbs.add_parser("list", help="list all"), self.list)
 
     def add(self, options: Options) -> None:
@@ -55,7 +54,7 @@ class Command(Door):
 
     def sync(self, options: Options) -> None:
         project = door.one(Project.objects.all(), "project", slug=options["slug"])
-        archive = options["archive"].read() if options["archive"] else None
+        archive = _read(options["archive"], "/archive") if options["archive"] else None
         bundle, is_new = discover.sync(actor=door.actor(options), project=project, archive=archive)
         shape = {"digest": bundle.digest, "revisions": bundle.revisions.count(), "heads": bundle.heads, "new": is_new}
         self.show(options, shape, render.pairs(shape))
@@ -83,9 +82,7 @@ def _body(options: Options) -> dict[str, Any]:
 
 def _recipe(path: str) -> dict[str, Any]:
     try:
-        body = json.loads(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid.field("/recipe", f"The recipe {path} cannot be read: {error.strerror}.") from None
+        body = json.loads(_read(path, "/recipe"))
     except ValueError:
         raise Invalid.field("/recipe", f"The recipe {path} is not JSON.") from None
     if not isinstance(body, dict):
@@ -96,3 +93,10 @@ def _recipe(path: str) -> dict[str, Any]:
     if unknown:
         raise Invalid("; ".join(error.detail for error in unknown), errors=unknown)
     return body
+
+
+def _read(path: str, pointer: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise Invalid.field(pointer, f"{path} cannot be read: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""`user ensure NAME --role ROLE ...`: an account with exactly these roles; its password comes from stdin. `user list`."""
+"""`user ensure NAME --role ROLE ...`: an account with exactly these roles, its password from stdin; `user list`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .project import Project, failure
@@ -81,15 +81,16 @@ def steps(script: Any, direction: str, destination: Sequence[str], heads: tuple[
     if len(destination) == 1:
         return list(script._upgrade_revs(destination[0], heads))
     wanted = {r.revision for d in destination for r in script.get_revisions(d) if r is not None}
-    applied = below(script, heads) | set(heads)
-    missing = tuple(sorted(r for r in wanted - applied if not any(r in below(script, (other,)) for other in wanted)))
+    covered = under(script, heads) | set(heads) | under(script, wanted)  # Alembic refuses one destination below another
+    missing = tuple(sorted(wanted - covered))
     return list(script._upgrade_revs(missing, heads)) if missing else []
 
 
-def below(script: Any, revisions: Sequence[str]) -> set[str]:
-    """All that these revisions stand on. Alembic refuses destinations of which one is below another."""
-    nodes = script.revision_map._get_ancestor_nodes(script.get_revisions(tuple(revisions))) if revisions else ()
-    return {r.revision for r in nodes} - set(revisions)
+def under(script: Any, revisions: Iterable[str]) -> set[str]:
+    """All that these revisions stand on."""
+    parents = {p for r in revisions for p in script.get_revision(r)._all_down_revisions}
+    nodes = script.revision_map._get_ancestor_nodes(script.get_revisions(tuple(parents))) if parents else ()
+    return {r.revision for r in nodes}
 
 
 def plan(project: Project) -> list[dict[str, Any]]:

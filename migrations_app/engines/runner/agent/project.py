@@ -128,7 +128,7 @@ def failure(project: Project | None, exc: BaseException) -> dict[str, Any]:
         "message": text.splitlines()[0][:2000] if text else "",
         "sqlstate": sqlstate(exc),
         "where": own[-1] if own else "",
-        "traceback": lines[-12:],
+        "traceback": [s for s in lines[:-3] if own_file(s)][-9:] + lines[-3:],
     }
 
 

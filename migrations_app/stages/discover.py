@@ -16,10 +16,12 @@ from migrations_app.engines.runner import spawn
 from migrations_app.engines.runner.declared import Declared, read_revision
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.engines.runner.sets import History
-from migrations_app.errors import Invalid
+from migrations_app.errors import Invalid, ProjectBroken
 from migrations_app.models import Actor, Bundle, Project, Revision
 
 SOURCES = ("path", "bundle")
+# Errors that env.py has in any mode. Others may only mean that it cannot run without a database, which is no fault.
+NEVER_RUNS = ("SyntaxError", "IndentationError", "ImportError", "ModuleNotFoundError", "NameError")
 
 
 def create_project(*, actor: Actor, slug: str, name: str, source: Mapping[str, Any], **launch: Any) -> Project:
@@ -107,6 +109,8 @@ def _keep(actor: Actor, project: Project, recipe: Launch, found: bundles.Bundle)
 def _read(actor: Actor, bundle: Bundle, recipe: Launch) -> None:
     folder = bundle.unpack()
     told = spawn.history(recipe, folder)
+    if told.env_error and told.env_error.startswith(NEVER_RUNS):
+        raise ProjectBroken(f"env.py does not load: {told.env_error}. Correct it, or the project's Python.")
     sql = spawn.offline_sql(recipe, folder, [item.revision for item in told.revisions])
     bundle.heads, bundle.bases = list(told.heads), list(told.bases)
     bundle.interpreter = {

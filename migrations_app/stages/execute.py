@@ -121,7 +121,10 @@ class _Work:
         """Settles what an earlier worker left, then runs what is left of the segment."""
         for session in locks.our_sessions(conn, f"tidegate:{self.plan.pk}:"):
             locks.end_sessions(conn, session.application_name)
-        if self._settle(conn, interrupted="the worker before was lost"):
+        # Only a run of ours that was under way may have left something applied; else it was somebody beside us, and
+        # the look under the lock will say so.
+        was_under_way = self.plan.steps.filter(kind="revision", status__in=("running", "executed")).exists()
+        if was_under_way and self._settle(conn, interrupted="the worker before was lost"):
             self._keep_place(conn)
         segment = self._segment()
         if not segment:
@@ -188,8 +191,11 @@ class _Work:
             if self.objection:
                 runs.stop(self.objection)
             else:
+                # Before the word: once it is given, a commit may be there that nobody lived to report.
+                first = next(iter(self.steps.values()))
+                self._move(first, "running", "Alembic runs it", started_at=Now())
                 runs.go()
-        elif event.kind == "started":
+        elif event.kind == "started" and self.steps[data["revision"]].status == StepStatus.APPROVED:
             self._move(self.steps[data["revision"]], "running", "Alembic runs it", started_at=Now())
         elif event.kind == "statement" and data["revision"] in self.steps:
             self._log(data["revision"], "statement", data["sql"], data["duration_ms"], data["sqlstate"] or "")
@@ -282,6 +288,9 @@ class _Work:
         """After the run, whatever it said: the target decides what is done, its last word what becomes of the rest."""
         if output.strip():
             self._log(next(iter(self.steps)), "output", output[-20_000:])
+        if self.objection:
+            self._stale()  # nothing was run, so what the version table shows is none of our doing
+            return
         state = (last.data.get("sqlstate") or "") if last.kind == "failed" else ""
         if self._settle(conn, interrupted="the run ended without it"):
             self._keep_place(conn)
@@ -291,9 +300,7 @@ class _Work:
         open_ones = [step for step in self.steps.values() if step.status == StepStatus.APPROVED]
         if not open_ones:
             return
-        if self.objection:
-            self._stale()
-        elif last.kind == "stopped" or self.cancelled:
+        if last.kind == "stopped" or self.cancelled:
             self._stopped(last)
         elif state and classify(state).kind == "lock_timeout":
             self._later(f"revision {last.data['revision']} could not have its lock in time", is_lock=True)

@@ -20,7 +20,7 @@ def start(*, actor: Actor, rollout: Rollout) -> Rollout:
     with transaction.atomic():
         row = _locked(rollout, {"approved"}, "started")
         if _expire(row):
-            raise Conflict(f"Too late: {row.reason}", code="stale")
+            raise Conflict(f"Too late: {row.reason}", code="expired")
         if row.not_before and row.not_before > timezone.now():
             _move(row, "scheduled", actor, f"starts at {row.not_before:%Y-%m-%d %H:%M:%S} UTC")
         else:

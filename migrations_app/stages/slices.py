@@ -85,6 +85,9 @@ def _slice(row: Backfill, conn: psycopg.Connection, owner: str, epoch: int) -> b
     checked = definition.check(conn, row.definition())
     if _is_stale(row, checked):
         return False
+    if not row.rows_estimated and not row.rows_scanned:
+        # One out of a revision: only now, with its table made, is there anything to measure.
+        lifecycle.touch(row, guarantee=checked.guarantee, rows_estimated=checked.rows_estimated)
     with replication.ReplicaWatch(
         conn_address=address_of(row.target),
         replicas=expected_replicas(row.target),
@@ -102,7 +105,7 @@ def _slice(row: Backfill, conn: psycopg.Connection, owner: str, epoch: int) -> b
             on_chunk=ticker.on_chunk,
             budget_s=settings.TIDEGATE_SLICE_S,
             chunk_rows=row.chunk_rows,
-            kept=_kept(row, epoch) if checked.guarantee == "at_least_once" else None,
+            kept=_kept(row, epoch) if row.guarantee == "at_least_once" else None,
         )
         ticker.write(result.checkpoint, result.chunk_rows)
     row.refresh_from_db()
@@ -114,8 +117,10 @@ def _conclude(row: Backfill, conn: psycopg.Connection, checked: definition.Check
     if result.failure is not None:
         _fail_or_wait(row, result.failure)
         return False
-    if row.attempts:
-        lifecycle.touch(row, attempts=0, not_before=None)
+    if result.trouble and not result.rows:
+        lifecycle.touch(row, reason=f"tries again with fewer rows: {result.trouble}")
+    elif row.attempts or row.reason.startswith("tries again"):
+        lifecycle.touch(row, attempts=0, not_before=None, reason="it runs")
     if result.done and row.status in {"running", "pausing"}:
         lifecycle.advance(row, "verifying", actor=WORKER, reason="every range is done; counting what is left")
     if row.status == BackfillStatus.VERIFYING:

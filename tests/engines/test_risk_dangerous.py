@@ -40,6 +40,8 @@ DANGEROUS = {
     ],
     "truncate": [
         "TRUNCATE users",
+        "BEGIN; CREATE TEMP TABLE users (id int) ON COMMIT DROP; COMMIT; TRUNCATE users",
+        "CREATE TEMP TABLE users (id int); DROP TABLE users; TRUNCATE users",
         "TRUNCATE TABLE ONLY users RESTART IDENTITY",
         "CREATE TEMP TABLE t (id int); TRUNCATE t, users",
         "CREATE FUNCTION wipe() RETURNS void LANGUAGE sql AS 'TRUNCATE users'; SELECT wipe()",

@@ -156,6 +156,23 @@ def test_an_autocommit_block_is_outside_of_the_transaction() -> None:
     assert analyse_each([RevisionSql("a", texts, autocommit=[False, False])])[0].fails is not None
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE users (id int); DROP TABLE users",
+        "CREATE TABLE users AS SELECT 1; TRUNCATE users",
+        "ALTER TABLE users ADD COLUMN email text; ALTER TABLE users DROP COLUMN email",
+    ],
+)
+def test_a_script_that_goes_on_after_an_error_meets_the_old_table(sql: str) -> None:
+    assert judge(sql).dangerous
+
+
+def test_what_is_dropped_first_and_made_anew_is_new() -> None:
+    verdict = judge("DROP TABLE users; CREATE TABLE users (id int); TRUNCATE users")
+    assert verdict.hazards == ["drop-table"]
+
+
 def test_an_index_is_traced_to_its_table() -> None:
     assert judge("DROP INDEX users_email_ix").to_json()["statements"][0]["tables"] == ["public.users"]
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from migrations_app.engines.risk import reference
 from migrations_app.engines.risk.lock_modes import MODES
 from migrations_app.engines.risk.registry import RULES
 from migrations_app.engines.risk.verdict import Analysis, Judged, RevisionSql, analyse_each
@@ -118,3 +119,8 @@ def _compare(conn: psycopg.Connection, statement: Judged, before: dict[int, int]
 def _words(mode: str) -> str:
     """AccessExclusiveLock -> ACCESS EXCLUSIVE."""
     return "".join(f" {letter}" if letter.isupper() else letter for letter in mode.removesuffix("Lock")).strip().upper()
+
+
+def test_the_page_of_the_rules_is_the_one_that_their_texts_make() -> None:
+    page = HERE.parents[1] / "docs" / "reference" / "rules.md"
+    assert page.read_text() == reference.markdown()

@@ -64,8 +64,12 @@ def _proven_not_null(definition: Node) -> str:
 
 def _may_exist_already(statement: Statement, session: Session, name: str, if_not_exists: bool) -> bool:
     """Whether the statement may have found an existing object instead of making one."""
+    existing = session.relation(name)
+    if existing.facts is not None:
+        # It is refused, and a script that goes on after an error then meets the old table under this name.
+        return True
     certain = not statement.is_conditional and not if_not_exists
-    return not certain and not session.relation(name).holds_nothing_old
+    return not certain and not existing.holds_nothing_old
 
 
 def _create_table(statement: Statement, session: Session) -> None:
@@ -75,6 +79,7 @@ def _create_table(statement: Statement, session: Session) -> None:
     if not is_temporary and _may_exist_already(statement, session, name, node.if_not_exists):
         return
     relation = session.make(Relation(name, is_made=True), is_temporary=is_temporary)
+    relation.ends_with_commit = node.oncommit == pg.ONCOMMIT_DROP
     for element in node.table_elts:
         element = inner(element)
         if element.DESCRIPTOR.name == "ColumnDef":
@@ -182,9 +187,13 @@ class _Subcommand:
 def _at_add_column(step: _Subcommand) -> None:
     definition = getattr(step.command, "def").column_def
     unsure = step.statement.is_conditional or step.command.missing_ok
-    # Added or already there: only a catalog that lists the columns and not this one proves that it is new.
     facts = step.relation.facts
-    if unsure and not step.relation.is_made and (facts is None or definition.colname in facts.columns):
+    if facts is not None and definition.colname in facts.columns:
+        # There already: refused or skipped, unless the input dropped or renamed the old one.
+        if step.relation.column(definition.colname).origin is not None:
+            return
+    elif unsure and facts is None and not step.relation.is_made:
+        # Added or already there, and no catalog that could prove that it is new.
         return
     _add_column(step.relation, definition)
 

@@ -39,6 +39,8 @@ class Relation:
     reads: tuple[str, ...] = ()
     """For a view that the input made: the one relation that a write through it reaches."""
     is_filtered: bool = False
+    ends_with_commit: bool = False
+    """A temporary table that is dropped on commit."""
     took_in: bool = False
     """The input made it, but an existing table became its partition or child: it holds old rows."""
     columns: dict[str, Column] = field(default_factory=dict)
@@ -182,6 +184,7 @@ class Session:
 
     def settle(self) -> None:
         """A new revision begins: what earlier ones made exists now and may have been filled, its types stay known."""
+        self.relations = {key: each for key, each in self.relations.items() if not key.startswith("pg_temp.")}
         for relation in self.relations.values():
             relation.is_made = False
             relation.settled = {constraint.name: constraint for constraint in relation.known_constraints()}
@@ -241,8 +244,9 @@ class Session:
                 return
 
     def release(self) -> None:
-        """COMMIT: what the input made stays."""
+        """COMMIT: what the input made stays, but for temporary tables that say otherwise."""
         self._savepoints.clear()
+        self.relations = {key: each for key, each in self.relations.items() if not each.ends_with_commit}
 
 
 _ROLLED_BACK = ("search_path", "relations", "gone", "made", "enums", "functions", "index_tables")

@@ -118,7 +118,9 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = True  # no collectstatic step before `make demo`; the image runs it all the same
+# No collectstatic step before `make demo`: without its folder files are looked up as they are asked for.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

@@ -166,5 +166,5 @@ def told(payload: dict[str, Any]) -> str:
 @register.filter
 def between(low_s: float, high_s: float) -> str:
     """A range of durations: "20 min to 26 min", or one when both round to the same."""
-    low, high = figures.how_long(low_s), figures.how_long(high_s)
+    low, high = _coarse(low_s), _coarse(high_s)
     return f"about {high}" if low == high else f"{low} to {high}"

@@ -81,7 +81,9 @@ def plain_upgrade(corpus: str, url: str, folder: Path) -> str:
     ini = found.source(folder / "plain") / "alembic.ini"
     spec = {"ini": str(ini), "url": driven, "hook": fill(found.launch.hook or "", values)}
     command = [str(found.python), str(HERE / "plain_alembic.py")]
-    run = subprocess.run(command, input=json.dumps(spec), env=env, cwd=folder, capture_output=True, text=True)
+    run = subprocess.run(
+        command, input=json.dumps(spec), env=env, cwd=folder, capture_output=True, text=True, check=False
+    )
     return run.stderr[-2000:] if run.returncode else ""
 
 

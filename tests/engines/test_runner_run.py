@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from migrations_app.engines.runner import process
 from migrations_app.engines.runner.limits import Limits
 from tests.engines.histories import LOCK_KEY, project
 
@@ -223,7 +224,10 @@ def test_the_password_is_in_no_command_line_and_no_environment(tmp_path, databas
     assert not private[0].parent.exists()
 
 
-def test_nothing_outlives_a_killed_run(tmp_path, database_url):
+@pytest.mark.parametrize("namespace", [True, False])
+def test_nothing_outlives_a_killed_run(tmp_path, database_url, monkeypatch, namespace):
+    if not namespace:
+        monkeypatch.setattr(process, "prefix", lambda: ())
     run = project(tmp_path, "linear", "lingers").run(database_url)
     wait_until(lambda: any(b"sleep" in environ_of(pid) for pid in family(run.pid)))
     everything = family(run.pid)

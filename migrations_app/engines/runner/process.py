@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Process:
         output_bytes: int,
     ) -> None:
         self.redactor = redactor
+        self._tmpdir = env["TMPDIR"]
         self._lines: deque[bytes] = deque()
         self._rest = b""
         child_in, self._to = os.pipe()
@@ -142,12 +143,26 @@ class Process:
                 os.close(fd)
 
     def _sweep(self) -> None:
-        if not self.running:
-            self._signal(signal.SIGKILL)  # the group outlives its leader as long as one member is left
+        """The group outlives its leader as long as one member is left. What left the group dies with the namespace, or
+        else is known by the private folder in its environment."""
+        if self.running:
+            return
+        self._signal(signal.SIGKILL)
+        for pid in () if prefix() else marked(f"TMPDIR={self._tmpdir}".encode()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, number)
+
+
+def marked(variable: bytes) -> Iterator[int]:
+    """The processes that have exactly this in their environment, as far as we may look."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if variable in (place / "environ").read_bytes().split(b"\0"):
+                yield int(place.name)
 
 
 class Output:

@@ -71,12 +71,14 @@ def _drop_unnamed(node: Node, session: Session) -> Iterator[Touch]:
     """DROP SCHEMA or TYPE ... CASCADE: the tables inside the schema, or with a column of the type."""
     for item in node.objects:
         name = names.of_object(item)
-        if node.remove_type != pg.OBJECT_SCHEMA:
-            yield from (Touch(table, AX) for table in session.tables_with_type(name))
-        elif not session.made_here("schema", name):
-            known = session.tables_in(name)
-            # Without a catalog there may be others: the schema itself stands for them.
-            yield from (Touch(table, AX) for table in known or ([] if session.facts else [f"{name}.*"]))
+        is_schema = node.remove_type == pg.OBJECT_SCHEMA
+        if session.made_here("schema" if is_schema else "type", name):
+            continue
+        known = session.tables_in(name) if is_schema else session.tables_with_type(name)
+        if not known and not session.knows_all:
+            # There may be some that nobody asked about: these words stand for them.
+            known = [f"the tables in {name}" if is_schema else f"the tables with a column of type {name}"]
+        yield from (Touch(table, AX) for table in known)
 
 
 def _truncate(statement: Statement, session: Session) -> Iterator[Touch]:

@@ -203,6 +203,11 @@ class Session:
             return self.enums[bare(type_name)]
         return self.facts.enum_labels(type_name) if self.facts else None
 
+    @property
+    def knows_all(self) -> bool:
+        """Whether the whole catalog was read, and not only the tables that the input names."""
+        return self.facts is not None and self.facts.asked is None
+
     def tables_in(self, schema: str) -> list[str]:
         """The known tables of a schema, by qualified name."""
         inside = [key for key in self.relations if key.startswith(f"{schema}.")]

@@ -46,8 +46,10 @@ def _of_relation(name: str, session: Session, what: str) -> Iterator[Hit]:
     if relation.facts is None:
         yield Hit(message, name, why="Without a database to ask, what depends on it is not known.", values=values)
         return
-    parents = [f"foreign key of {parent}" for parent in relation.facts.referenced_by]
-    dependents = [*relation.facts.dependents, *parents]
+    dependents = list(relation.facts.dependents)
+    for child in relation.facts.referenced_by:
+        if not any(named.startswith("foreign key ") and named.endswith(f" of {child}") for named in dependents):
+            dependents.append(f"foreign key of {child}")
     if dependents:
         why = f"It would take with it: {', '.join(dependents)}."
         yield Hit(message, name, why=why, evidence={"dependents": dependents}, values=values)

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names
-from migrations_app.engines.risk.column_types import spell
-from migrations_app.engines.risk.facts import ConstraintFacts, ConstraintKind
-from migrations_app.engines.risk.names import Node, inner
+from migrations_app.engines.risk import alter_effects, names
+from migrations_app.engines.risk.definitions import add_column, add_constraint, constraint_of
+from migrations_app.engines.risk.names import inner
 from migrations_app.engines.risk.session import Column, Relation, Session
 from migrations_app.engines.risk.statements import Statement
 
-_CONSTRAINTS: dict[int, ConstraintKind] = {
-    pg.CONSTR_PRIMARY: "primary",
-    pg.CONSTR_UNIQUE: "unique",
-    pg.CONSTR_FOREIGN: "foreign",
-    pg.CONSTR_CHECK: "check",
-    pg.CONSTR_EXCLUSION: "exclude",
-    pg.CONSTR_NOTNULL: "not_null",
-}
 _DROPPED = {
     pg.OBJECT_TABLE,
     pg.OBJECT_VIEW,
@@ -34,32 +24,6 @@ def apply(statement: Statement, session: Session) -> None:
     """Move the session past this statement."""
     if effect := _EFFECTS.get(statement.node_name):
         effect(statement, session)
-
-
-def constraint_of(definition: Node, *, column: str = "") -> ConstraintFacts:
-    """A constraint as the input spells it. An unnamed one has an empty name."""
-    keys = definition.fk_attrs if definition.contype == pg.CONSTR_FOREIGN else definition.keys
-    columns = tuple(key.string.sval for key in keys) or ((column,) if column else ())
-    parent = names.of_range(definition.pktable) if definition.HasField("pktable") else None
-    kind = _CONSTRAINTS.get(definition.contype, "check")
-    proven = _proven_not_null(definition) if kind == "check" else ""
-    return ConstraintFacts(
-        definition.conname,
-        kind,
-        (proven,) if proven else columns,
-        f"CHECK (({names.quoted(proven)} IS NOT NULL))" if proven else "",
-        validated=definition.initially_valid and not definition.skip_validation,
-        references=parent,
-    )
-
-
-def _proven_not_null(definition: Node) -> str:
-    """The column of CHECK (column IS NOT NULL), which spares SET NOT NULL its scan; else empty."""
-    test = inner(definition.raw_expr)
-    if test.DESCRIPTOR.name != "NullTest" or test.nulltesttype != pg.IS_NOT_NULL:
-        return ""
-    column = inner(test.arg)
-    return names.bare(names.of_strings(column.fields)) if column.DESCRIPTOR.name == "ColumnRef" else ""
 
 
 def _may_exist_already(statement: Statement, session: Session, name: str, if_not_exists: bool) -> bool:
@@ -83,25 +47,9 @@ def _create_table(statement: Statement, session: Session) -> None:
     for element in node.table_elts:
         element = inner(element)
         if element.DESCRIPTOR.name == "ColumnDef":
-            _add_column(relation, element)
+            add_column(relation, element)
         elif element.DESCRIPTOR.name == "Constraint":
-            _add_constraint(relation, constraint_of(element))
-
-
-def _add_column(relation: Relation, definition: Node) -> None:
-    kinds = {item.constraint.contype for item in definition.constraints}
-    not_null = bool(kinds & {pg.CONSTR_NOTNULL, pg.CONSTR_PRIMARY, pg.CONSTR_IDENTITY})
-    name = definition.colname
-    column = Column(name, None, spell(definition.type_name), not_null, has_values=False)
-    relation.columns[name] = column
-    for item in definition.constraints:
-        if item.constraint.contype in _CONSTRAINTS:
-            _add_constraint(relation, constraint_of(item.constraint, column=name))
-
-
-def _add_constraint(relation: Relation, constraint: ConstraintFacts) -> None:
-    if constraint.name:
-        relation.constraints[constraint.name] = constraint
+            add_constraint(relation, constraint_of(element))
 
 
 def _create_table_as(statement: Statement, session: Session) -> None:
@@ -172,82 +120,8 @@ def _alter_table(statement: Statement, session: Session) -> None:
     relation = session.relation(names.of_range(statement.node.relation))
     for wrapped in statement.node.cmds:
         command = wrapped.alter_table_cmd
-        if effect := _COMMANDS.get(command.subtype):
-            effect(_Subcommand(statement, session, relation, command))
-
-
-@dataclass(frozen=True)
-class _Subcommand:
-    statement: Statement
-    session: Session
-    relation: Relation
-    command: Node
-
-
-def _at_add_column(step: _Subcommand) -> None:
-    definition = getattr(step.command, "def").column_def
-    unsure = step.statement.is_conditional or step.command.missing_ok
-    facts = step.relation.facts
-    if facts is not None and definition.colname in facts.columns:
-        # There already: refused or skipped, unless the input dropped or renamed the old one.
-        if step.relation.column(definition.colname).origin is not None:
-            return
-    elif unsure and facts is None and not step.relation.is_made:
-        # Added or already there, and no catalog that could prove that it is new.
-        return
-    _add_column(step.relation, definition)
-
-
-def _at_drop_column(step: _Subcommand) -> None:
-    step.relation.columns[step.command.name] = Column(step.command.name, None, has_values=False)
-
-
-def _at_type(step: _Subcommand) -> None:
-    step.relation.column(step.command.name).type = spell(getattr(step.command, "def").column_def.type_name)
-
-
-def _at_not_null(step: _Subcommand) -> None:
-    step.relation.column(step.command.name).not_null = step.command.subtype == pg.AT_SetNotNull
-
-
-def _at_add_constraint(step: _Subcommand) -> None:
-    _add_constraint(step.relation, constraint_of(getattr(step.command, "def").constraint))
-
-
-def _at_drop_constraint(step: _Subcommand) -> None:
-    step.relation.constraints[step.command.name] = None
-
-
-def _at_validate(step: _Subcommand) -> None:
-    known = step.relation.constraint(step.command.name)
-    if known is not None:
-        step.relation.constraints[step.command.name] = ConstraintFacts(
-            known.name, known.kind, known.columns, known.definition, True, known.references
-        )
-
-
-def _at_take_in(step: _Subcommand) -> None:
-    definition = getattr(step.command, "def")
-    if step.command.subtype == pg.AT_AttachPartition:
-        child, parent = definition.partition_cmd.name, step.relation
-    else:
-        child, parent = step.statement.node.relation, step.session.relation(names.of_range(definition.range_var))
-    if not step.session.relation(names.of_range(child)).holds_nothing_old:
-        parent.took_in = True
-
-
-_COMMANDS: dict[int, Callable[[_Subcommand], None]] = {
-    pg.AT_AddColumn: _at_add_column,
-    pg.AT_DropColumn: _at_drop_column,
-    pg.AT_AlterColumnType: _at_type,
-    pg.AT_SetNotNull: _at_not_null,
-    pg.AT_DropNotNull: _at_not_null,
-    pg.AT_AddConstraint: _at_add_constraint,
-    pg.AT_DropConstraint: _at_drop_constraint,
-    pg.AT_ValidateConstraint: _at_validate,
-    pg.AT_AttachPartition: _at_take_in,
-    pg.AT_AddInherit: _at_take_in,
-}
+        if effect := alter_effects.COMMANDS.get(command.subtype):
+            effect(alter_effects.Subcommand(statement, session, relation, command))
 
 
 def _set(statement: Statement, session: Session) -> None:

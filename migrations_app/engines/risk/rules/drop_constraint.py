@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import effects, names
+from migrations_app.engines.risk import names
+from migrations_app.engines.risk.definitions import constraint_of
 from migrations_app.engines.risk.facts import ConstraintFacts
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.session import Relation, Session
@@ -63,7 +64,7 @@ def _is_replaced(statement: Statement, session: Session, table: str, name: str, 
             continue
         for item in later.node.cmds:
             if item.alter_table_cmd.subtype == pg.AT_AddConstraint:
-                added = effects.constraint_of(getattr(item.alter_table_cmd, "def").constraint)
+                added = constraint_of(getattr(item.alter_table_cmd, "def").constraint)
                 if added.name == name or (known and (added.kind, added.columns) == (known.kind, known.columns)):
                     return True
     return False

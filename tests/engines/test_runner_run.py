@@ -1,10 +1,12 @@
 """Runs on a real target: the lock, the word, the events, and every way in which a run may end."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -233,6 +235,20 @@ def test_nothing_outlives_a_killed_run(tmp_path, database_url, monkeypatch, name
     everything = family(run.pid)
     run.kill()
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in everything))
+
+
+def test_the_folder_of_a_killed_worker_is_removed_by_the_next_run(tmp_path, database_url, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, is_held in (("abandoned", False), ("held", True)):
+        place = tmp_path / f"tidegate-run-{name}"
+        place.mkdir()
+        lock = (place / "owner.lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX) if is_held else lock.close()
+        os.utime(place, (0, 0))
+    project(tmp_path, "linear").run(database_url).kill()
+    assert [p.name for p in tmp_path.glob("tidegate-run-*")] == ["tidegate-run-held"]
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    lock.close()
 
 
 WORKER = """

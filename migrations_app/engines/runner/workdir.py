@@ -7,9 +7,12 @@ when env.py passes host, port, user and database of its own; asyncpg knows no se
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +25,8 @@ from migrations_app.engines.runner.redact import Redactor
 from migrations_app.errors import Invalid
 
 SERVICE = "tidegate"
+PREFIX, OWNER = "tidegate-run-", "owner.lock"
+YOUNG_S = 10  # a folder younger than this may not have its lock yet
 OFFLINE = Address(host="127.0.0.1", port=9, database="offline", user="offline")  # for verbs that need no database
 # Without these a network partition leaves a client waiting for ever; with them it fails after some 11 s.
 KEEPALIVE = {
@@ -89,11 +94,24 @@ def workdir(
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Workdir]:
     """Makes the folder (0700) with service file, password file and rendered files (0600), and removes it at the end."""
-    path = Path(tempfile.mkdtemp(prefix="tidegate-run-"))
+    sweep_abandoned()
+    path = Path(tempfile.mkdtemp(prefix=PREFIX))
+    owner = (path / OWNER).open("w")
+    fcntl.flock(owner, fcntl.LOCK_EX)  # held as long as this process lives
     try:
         yield _fill(path, launch, bundle_dir, interpreter, address, application_name, settings or {})
     finally:
         shutil.rmtree(path, ignore_errors=True)
+        owner.close()
+
+
+def sweep_abandoned() -> None:
+    """Removes the folders of workers that were killed: a password lies in each. Their lock went with them."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), (path / OWNER).open() as owner:  # not ours, just made, or being removed
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - path.stat().st_mtime > YOUNG_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _fill(

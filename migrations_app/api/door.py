@@ -40,8 +40,10 @@ class Door(APIView):
                 "There is no such parameter here.",
                 errors=[FieldError(f"/{name}", "There is no parameter of this name.") for name in sorted(unknown)],
             )
+        if "\0" in request.path or any("\0" in text for text in request.query_params.values()):
+            raise NotFound("No name has a NUL character in it.")  # PostgreSQL cannot even be asked
         if not self.takes_archive:
-            _ = request._request.body  # DRF's parsers read the stream, past Django's limit on the size of a body
+            _parsed(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response.headers.setdefault("Cache-Control", "private, no-cache")
@@ -121,6 +123,15 @@ class WaitingDoor(Door):
         if seen.etag == waiting.known_etag(request):
             return Response(status=304, headers={"ETag": seen.etag})
         return Response(self.shown(pk), headers={"ETag": seen.etag})
+
+
+def _parsed(request: Request) -> None:
+    """Reads the body at once, so that it is refused before anything is done for it."""
+    _ = request._request.body  # DRF's parsers read the stream, past Django's limit on the size of a body
+    try:
+        _ = request.data
+    except RecursionError:
+        raise Invalid("The body is nested too deeply.", code="malformed") from None
 
 
 def find(queryset: QuerySet[Row], what: str, **lookup: Any) -> Row:

@@ -60,10 +60,11 @@ def _runs() -> Iterator[Metric]:
     )
     now = GaugeMetricFamily("tidegate_runs_by_status", "Rollouts and backfills by status", labels=["kind", "status"])
     for kind, model, final in RUNS:
-        for status, count in _counted(model.objects.all(), "status"):
+        counts = dict(_counted(model.objects.all(), "status"))
+        for status, count in counts.items():
             now.add_metric([kind, status], count)
-            if status in final:
-                ended.add_metric([kind, status], count)
+        for status in sorted(final):
+            ended.add_metric([kind, status], counts.get(status, 0))  # a rate needs the zero before the first
         seconds = Sum(Extract("finished_at", "epoch") - Extract("started_at", "epoch"))
         done = model.objects.filter(started_at__isnull=False, finished_at__isnull=False)
         sums = done.aggregate(count=Count("pk"), seconds=seconds)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -124,6 +124,10 @@ def _of_drf(error: Exception, headers: dict[str, str]) -> dict[str, Any] | None:
 def _of_django(error: Exception, headers: dict[str, str]) -> dict[str, Any] | None:
     if isinstance(error, RequestDataTooBig):
         return _of_tidegate(TooLarge("The body is larger than 1 MiB."))
+    if isinstance(error, DataError | UnicodeEncodeError):
+        return describe(
+            400, "invalid", "A value has characters that cannot be kept (NUL, half of a pair), or is too long."
+        )
     if isinstance(error, UnreadablePostError):
         return describe(400, "malformed", "The body ended before its Content-Length.")
     if isinstance(error, OperationalError):

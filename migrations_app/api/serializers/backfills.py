@@ -7,13 +7,13 @@ from typing import Any
 from rest_framework import serializers
 
 from migrations_app.api.serializers.decisions import Approvals, page_of
-from migrations_app.api.serializers.strict import Instant, Shape, Strict
+from migrations_app.api.serializers.strict import Instant, Number, Shape, Strict
 from migrations_app.api.serializers.targets import one_of
 from migrations_app.models import Backfill, Target
 
 
 class Adjustment(Strict):
-    max_lag_s = serializers.FloatField(min_value=0.1, max_value=3600, required=False)
+    max_lag_s = Number(min_value=0.1, max_value=3600, required=False)
     chunk_ms = serializers.IntegerField(min_value=1, max_value=60_000, required=False)
     workers = serializers.IntegerField(min_value=1, max_value=64, required=False)
 

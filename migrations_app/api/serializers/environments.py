@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Instant, Name, Shape, Strict
+from migrations_app.api.serializers.strict import Instant, Name, Number, Shape, Strict
 
 
 class Policy(Strict):
@@ -15,11 +15,11 @@ class Policy(Strict):
         child=serializers.CharField(), required=False, help_text="empty: every approver"
     )
     allow_self_approval = serializers.BooleanField(required=False)
-    expires_h = serializers.FloatField(required=False, help_text="hours after which an approval no longer counts")
+    expires_h = Number(required=False, help_text="hours after which an approval no longer counts")
     freeze = serializers.ListField(child=serializers.JSONField(), required=False)
     window = serializers.JSONField(required=False, allow_null=True)
     require_rehearsal = serializers.BooleanField(required=False)
-    max_lag_s = serializers.FloatField(required=False, help_text="replica lag, in seconds, that stops a backfill")
+    max_lag_s = Number(required=False, help_text="replica lag, in seconds, that stops a backfill")
 
 
 class EnvironmentIn(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,13 +45,26 @@ class Instant(serializers.DateTimeField):
     def to_internal_value(self, value: Any) -> dt.datetime:
         try:
             parsed = parse_datetime(value) if isinstance(value, str) else None
-        except ValueError:
+        except ValueError:  # of the right form, but no day of any year
             parsed = None
         if parsed is None:
             raise serializers.ValidationError("Write a time as ISO 8601, such as 2030-01-31T22:00:00Z.")
         if parsed.tzinfo is None:
             raise serializers.ValidationError("This time has no zone: add Z for UTC, or an offset such as +02:00.")
-        return parsed.astimezone(dt.UTC)
+        try:
+            return parsed.astimezone(dt.UTC)
+        except OverflowError:
+            raise serializers.ValidationError("This time is too far away.") from None
+
+
+class Number(serializers.FloatField):
+    """A finite number: no limit stops a "nan", and `true` is not 1."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value: float = super().to_internal_value(data)
+        if isinstance(data, bool) or not math.isfinite(value):
+            raise serializers.ValidationError("Write a finite number.")
+        return value
 
 
 class Name(serializers.RegexField):

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from migrations_app.api.serializers.strict import Instant, Name, Shape, Strict
+from migrations_app.api.serializers.strict import Instant, Name, Number, Shape, Strict
 from migrations_app.models import Environment, Project
 
 
@@ -34,7 +34,7 @@ class ReplicaIn(Strict):
 class Limits(Strict):
     lock_timeout_ms = serializers.IntegerField(required=False)
     statement_timeout_ms = serializers.IntegerField(required=False)
-    max_lag_s = serializers.FloatField(required=False)
+    max_lag_s = Number(required=False)
     lock_tries = serializers.IntegerField(required=False)
 
 

@@ -57,7 +57,10 @@ LIMIT 100
 def waiters(conn: psycopg.Connection) -> tuple[Waiter, ...]:
     """The sessions of this database that wait for a lock, the longest first."""
     rows = conn.execute(WAITERS, {"shown": QUERY_SHOWN}).fetchall()
-    return tuple(Waiter(*row, blockers(conn, row[0])) for row in rows)
+    return tuple(
+        Waiter(pid, name, waits_s, query, mode, table, blockers(conn, pid))
+        for pid, name, waits_s, query, mode, table in rows
+    )
 
 
 def old_transactions(conn: psycopg.Connection, *, older_than_s: float = 300) -> tuple[OldTransaction, ...]:

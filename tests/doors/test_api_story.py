@@ -12,7 +12,7 @@ from django.conf import settings
 from rest_framework.test import APIClient
 
 from migrations_app.models import TargetPlan
-from migrations_app.stages import execute, rollout
+from migrations_app.stages import execute, rollout, slices
 from tests.doors.conftest import keyed
 
 
@@ -75,3 +75,28 @@ def test_a_revision_that_nobody_knows_is_refused(demo: None, as_alice: APIClient
     body = {"project": "demo", "targets": ["shop-dev"], "to": "zz", "reason": "x"}
     answer = as_alice.post("/api/v1/rollouts/", body, **keyed())
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_revision")
+
+
+def test_a_backfill_goes_from_its_declaration_to_the_last_row(
+    demo: None, as_alice: APIClient, database_url: str, admin_conn: Callable[[str], psycopg.Connection]
+) -> None:
+    conn = admin_conn(database_url)
+    conn.execute("CREATE TABLE notes (id bigint PRIMARY KEY, body text NOT NULL, size int)")
+    conn.execute("INSERT INTO notes SELECT n, repeat('x', n % 7) FROM generate_series(1, 500) n")
+    body = {"target": "shop-dev", "table": "notes", "set": {"size": "length(body)"}, "where": "size IS NULL"}
+    told = as_alice.post("/api/v1/backfills/", {**body, "reason": "the report reads it"}, **keyed())
+    assert (told.status_code, told.json()["status"]) == (201, "approved"), told.json()
+    path = f"/api/v1/backfills/{told.json()['id']}/"
+    assert as_alice.post(f"{path}start/", **keyed()).json()["status"] == "running"
+    while slices.work(backfill_id=told.json()["id"], owner="test"):
+        pass
+    ended = as_alice.get(f"{path}?wait=30").json()
+    assert (ended["status"], ended["fraction"], ended["rows_done"]) == ("verified", 1.0, 500), ended["reason"]
+    assert ended["remaining_rows"] == 0
+    assert conn.execute("SELECT count(*) FROM notes WHERE size = length(body)").fetchone() == (500,)
+
+
+def test_a_backfill_that_cannot_work_is_refused_with_its_pointer(demo: None, as_alice: APIClient) -> None:
+    body = {"target": "shop-dev", "table": "nowhere", "set": {"size": "1"}, "reason": "x"}
+    answer = as_alice.post("/api/v1/backfills/", body, **keyed())
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/table")

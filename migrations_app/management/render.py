@@ -25,14 +25,14 @@ def columns(rows: Sequence[dict[str, Any]], names: Sequence[str], *, empty: str)
 
 def pairs(values: dict[str, Any]) -> str:
     """One line a value, its name before it; what is empty is left out."""
-    shown = {name.replace("_", " "): cell(value) for name, value in values.items() if value not in (None, "", [], {})}
+    shown = {name.replace("_", " "): cell(value) for name, value in values.items() if cell(value) != "-"}
     width = max(map(len, shown), default=0)
     return "\n".join(f"{name.ljust(width)}  {text}" for name, text in shown.items())
 
 
 def cell(value: Any) -> str:
     """One value on one line."""
-    if value is None or value == [] or value == "":
+    if value is None or (isinstance(value, str | list | tuple | dict) and not value):
         return "-"
     if isinstance(value, dt.datetime):
         return f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from celery import Celery
 from django.conf import settings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,7 +23,8 @@ def test_what_is_ready_is_listed(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_a_dead_broker_is_named_and_its_address_is_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("migrations_app.stages.health.current_app", _app_without_broker())
+    broken_app = Celery(broker="redis://127.0.0.1:1/0", set_as_current=False)
+    monkeypatch.setattr("migrations_app.stages.health.current_app", broken_app)
     answer = client.get("/readyz")
     broken = [check for check in answer.json()["checks"] if not check["ok"]]
     assert (answer.status_code, [check["name"] for check in broken]) == (503, ["broker"])
@@ -52,9 +54,3 @@ def test_metrics_come_from_the_rows(client: Client, alice: User, shop: Project, 
     assert found["tidegate_replica_lag_seconds", "prod-1", "r1"] == 0
     assert found["tidegate_lag_unknown", "prod-1", "r1"] == 0
     assert found[("tidegate_audit_head_seq",)] > 0
-
-
-def _app_without_broker() -> object:
-    from celery import Celery
-
-    return Celery(broker="redis://127.0.0.1:1/0")

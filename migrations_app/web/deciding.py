@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.contrib import messages
 from django.http import HttpRequest
@@ -11,6 +12,8 @@ from migrations_app.errors import Conflict, Forbidden, Invalid, TidegateError
 from migrations_app.models import Backfill, Rollout
 from migrations_app.stages import approve
 from migrations_app.web.people import actor_of, person
+
+Subject = TypeVar("Subject", Rollout, Backfill)
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Refusal:
         return any(wrong.pointer == "/confirm" for wrong in self.error.errors)
 
 
-def decide(request: HttpRequest, subject: Rollout | Backfill, decision: str) -> Refusal | None:
+def decide(request: HttpRequest, subject: Subject, decision: str) -> Refusal | None:
     """Approves or rejects what the form showed. None when it is done; what the stage refused is told in place."""
     comment = request.POST.get("comment", "").strip()
     digest = request.POST.get("digest", "")

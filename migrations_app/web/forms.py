@@ -30,7 +30,7 @@ class TargetForm(forms.Form):
     url = forms.CharField(
         label="URL",
         max_length=1000,
-        help_text="postgresql://user:password@host:5432/database, or a reference: env:NAME, file:PATH. "
+        help_text="postgresql://user:password@host:5432/database, or a reference: env:TIDEGATE_TARGET_NAME, file:PATH. "
         "The password is sealed and never shown again.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "code-field"}),
     )

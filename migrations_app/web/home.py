@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from migrations_app.models import Backfill, Project, Replica, Rollout, Target
+from migrations_app.models import Backfill, Environment, Project, Replica, Rollout, Target
 from migrations_app.models.status import BACKFILL_ACTIVE
 from migrations_app.web.people import actor_of, person
 from migrations_app.web.waiting import backfills_for, rollouts_for
@@ -56,14 +56,20 @@ def _first_steps() -> list[dict[str, object]]:
             "command": "python manage.py project add shop --path /srv/shop",
         },
         {
+            "done": Environment.objects.exists(),
+            "title": "Name an environment, with the policy for its targets",
+            "command": "python manage.py environment add dev",
+        },
+        {
             "done": Target.objects.exists(),
             "title": "Add a target: a database that Tidegate may change",
-            "command": "python manage.py target add shop-dev --project shop --environment dev --url env:SHOP_DEV_URL",
+            "command": "python manage.py target add shop-dev --project shop --environment dev "
+            "--url-ref env:TIDEGATE_TARGET_SHOP_DEV",
         },
         {
             "done": Rollout.objects.filter(status="succeeded").exists(),
             "title": "Plan your first rollout, let somebody else approve it, and start it",
-            "command": "python manage.py plan shop --target shop-dev --to head",
+            "command": "python manage.py plan shop --target shop-dev --as alice --reason 'our first one'",
         },
     ]
     return [] if all(step["done"] for step in steps) else steps

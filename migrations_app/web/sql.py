@@ -11,7 +11,7 @@ import unicodedata
 
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
-from pygments.lexer import Lexer
+from pygments.lexer import Lexer  # type: ignore[import-untyped]  # no stubs are installed
 from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]  # no stubs are installed
 from pygments.lexers.sql import PostgresLexer  # type: ignore[import-untyped]  # no stubs are installed
 from pygments.token import STANDARD_TYPES, Token  # type: ignore[import-untyped]  # no stubs are installed
@@ -37,6 +37,11 @@ def python(text: str) -> SafeString:
 def boxed(text: str) -> SafeString:
     """Plain text, escaped, with invisible characters in boxes."""
     return mark_safe(_MAYBE_HIDDEN.sub(_box, escape(text)))  # noqa: S308  # escaped on this very line
+
+
+def visible(text: str) -> str:
+    """The same as plain text, for a sentence that is put together from parts and escaped as a whole."""
+    return _MAYBE_HIDDEN.sub(lambda found: f"[U+{ord(found[0]):04X}]" if _is_hidden(found[0]) else found[0], text)
 
 
 def has_hidden(text: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from migrations_app.web.figures import how_many, how_much
 from migrations_app.web.pieces import Piece, Risk, risks_of
+from migrations_app.web.sql import visible
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def verdict(pieces: Sequence[Piece], targets: Sequence[str]) -> Verdict:
 
 
 def _sentence(message: str) -> str:
-    message = message.strip().rstrip(".")
+    message = visible(message.strip().rstrip("."))
     return message[:1].upper() + message[1:]
 
 
@@ -78,7 +79,7 @@ def _rest(risks: Sequence[Risk]) -> list[str]:
 
 
 def _unknown(opaque: Sequence[Piece]) -> list[str]:
-    names = ", ".join(piece.revision.revision for piece in opaque)
+    names = ", ".join(visible(piece.revision.revision) for piece in opaque)
     verb = "runs" if len(opaque) == 1 else "run"
     return [f"Not knowable before it runs: {names} {verb} Python that asks the database."] if opaque else []
 

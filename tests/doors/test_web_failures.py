@@ -27,6 +27,20 @@ def test_what_is_not_there_is_a_page_with_a_way_on(as_carol: Client) -> None:
     assert answer.headers["X-Request-Id"] == "pipeline-1234"
 
 
+def test_an_address_that_never_was_is_the_same_kind_of_page(as_carol: Client) -> None:
+    answer = as_carol.get("/no/such/page/")
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.content.decode()
+
+
+def test_a_crash_is_told_with_the_request_id(as_carol: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_carol.raise_request_exception = False
+    monkeypatch.setattr("migrations_app.web.approvals.may", lambda *_: 1 / 0)
+    answer = as_carol.get("/approvals/", HTTP_X_REQUEST_ID="crashed-1234")
+    assert answer.status_code == 500
+    assert "<code>crashed-1234</code>" in answer.content.decode()
+
+
 def test_htmx_gets_a_fragment(as_carol: Client) -> None:
     shown = as_carol.get(NOWHERE, HTTP_HX_REQUEST="true").content.decode()
     assert "There is no rollout" in shown

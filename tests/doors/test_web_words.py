@@ -39,6 +39,12 @@ def test_a_downgrade_never_undoes_a_loss() -> None:
     assert "Cannot be undone: the downgrade restores the structure, not the values." in found.facts
 
 
+def test_a_verdict_hides_nothing_in_its_own_words() -> None:
+    found = verdict([piece(finding("danger", "drops \u202ea", rows=200_000))], ["shop"])
+    assert found.headline == "Drops [U+202E]a on shop."
+    assert found.facts[0] == "About 200\u202f000 rows."
+
+
 def test_a_hazard_is_a_warning_and_counts_the_others() -> None:
     found = verdict([piece(finding("hazard", "scans"), finding("hazard", "rewrites"), rewrite=True)], ["a", "b"])
     assert (found.tone, found.headline) == ("warn", "Scans on 2 targets.")
@@ -57,7 +63,7 @@ def test_opaque_code_is_never_harmless() -> None:
     [
         ("def downgrade():\n    pass", "does nothing"),
         ('def downgrade():\n    """Nothing to undo."""', "does nothing"),
-        ("def downgrade():\n    raise NotImplementedError", "refuses"),
+        ("def downgrade():\n    raise ValueError(0)", "refuses"),
         ("def downgrade():\n    op.drop_table('t')", "has one"),
         ("def upgrade():\n    pass", "none"),
         ("def (", "unknown"),

@@ -12,9 +12,14 @@ def main() -> int:
 
         return demo(sys.argv[2:])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as wrong:
+        print(wrong, file=sys.stderr)
+        return 4
     return 0
 
 

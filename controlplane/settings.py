@@ -176,6 +176,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
+    # Publishing must not hang while the broker is down (kombu retries even where it is told not to): tick sends again.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -188,9 +193,13 @@ CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {
     "tidegate.run_revisions": {"queue": "revisions"},
     "tidegate.run_backfill": {"queue": "backfill"},
+    "tidegate.refresh": {"queue": "revisions"},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the caller must not hang on a broker that is down: the row is the outbox
-CELERY_BEAT_SCHEDULE = {"tick": {"task": "tidegate.tick", "schedule": TIDEGATE_TICK_S, "options": {"expires": 60}}}
+CELERY_BEAT_SCHEDULE = {
+    "tick": {"task": "tidegate.tick", "schedule": TIDEGATE_TICK_S, "options": {"expires": 60}},
+    "refresh": {"task": "tidegate.refresh", "schedule": 60, "options": {"expires": 60}},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(TIDEGATE_STATE_DIR / "beat-schedule")
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"

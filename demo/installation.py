@@ -35,8 +35,11 @@ WORKERS = {
 class Installation:
     """A context: inside it everything runs; at its end everything that it started is stopped, its data stays."""
 
-    def __init__(self, state_dir: Path, *, port: int, for_tests: bool) -> None:
-        self.state_dir, self.for_tests = state_dir, for_tests
+    def __init__(
+        self, state_dir: Path, *, port: int, for_tests: bool, servers: Mapping[str, str] | None = None
+    ) -> None:
+        """`servers`: the environment that names servers which run already; without it they are started here."""
+        self.state_dir, self.for_tests, self.servers = state_dir, for_tests, servers
         self.port = _free_port(port)
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -61,25 +64,26 @@ class Installation:
                 if process.poll() is not None:
                     raise Unprocessable(f"{name} ended by itself ({process.returncode}):\n{self._tail(name)}")
 
-    def manage(self, *arguments: str, stdin: str = "") -> str:
-        """Runs one of Tidegate's own commands and returns what it printed. Raises with the end of its errors."""
+    def python(self, *arguments: str) -> str:
+        """Runs Python with this installation's settings and returns what it printed. Raises with its last errors."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [sys.executable, *arguments],
             cwd=CHECKOUT,
             env=self.environment,
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode != 0:
-            raise Unprocessable(f"manage.py {arguments[0]} failed:\n{done.stderr[-2000:]}")
+            raise Unprocessable(f"{' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
         return done.stdout
 
     def _start(self) -> None:
-        say("starting PostgreSQL (control; target with its replica) and Valkey ...")
-        self.stack = start(self.state_dir, for_tests=self.for_tests)
-        self.environment = {**_inherited(), **self.stack.environment(), **self._secrets()}
+        if self.servers is None:
+            say("starting PostgreSQL (control; target with its replica) and Valkey ...")
+            self.stack = start(self.state_dir, for_tests=self.for_tests)
+        self.environment = {**_inherited(), **self._server_environment(), **self._secrets()}
         self.environment |= {
             "DJANGO_SETTINGS_MODULE": "controlplane.settings",
             "TIDEGATE_BASE_URL": self.url,
@@ -87,14 +91,10 @@ class Installation:
             "PYTHONUNBUFFERED": "1",
         }
         say("preparing Tidegate's own database ...")
-        self.manage("migrate", "--no-input", "--verbosity=0")
+        self.python("manage.py", "migrate", "--no-input", "--verbosity=0")
         say("starting web, workers and scheduler ...")
-        python = [sys.executable, "-m"]
-        self._spawn("web", [*python, "gunicorn", "controlplane.wsgi", f"--bind=127.0.0.1:{self.port}", "--threads=16"])
-        for name, options in WORKERS.items():
-            node = f"--hostname={name}@%h"
-            self._spawn(name, [*python, "celery", "--app=controlplane", "worker", node, "--loglevel=INFO", *options])
-        self._spawn("scheduler", [*python, "celery", "--app=controlplane", "beat", "--pidfile=", "--loglevel=WARNING"])
+        for name in ("web", *WORKERS, "scheduler"):
+            self.spawn(name)
         self._wait_ready()
 
     def _stop(self) -> None:
@@ -109,10 +109,20 @@ class Installation:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self.processes.clear()
-        stop_all(self.state_dir, at_once=self.for_tests)
+        if self.servers is None:
+            stop_all(self.state_dir, at_once=self.for_tests)
 
-    def _spawn(self, name: str, command: list[str]) -> None:
-        """In a session of its own, so that a Ctrl-C reaches only us and we stop things in order."""
+    def _server_environment(self) -> Mapping[str, str]:
+        return self.stack.environment() if self.stack else self.servers or {}
+
+    def spawn(self, name: str) -> None:
+        """Starts web, a worker or the scheduler: in a session of its own, so that a Ctrl-C reaches only us."""
+        python = [sys.executable, "-m"]
+        celery = [*python, "celery", "--app=controlplane"]
+        command = {
+            "web": [*python, "gunicorn", "controlplane.wsgi", f"--bind=127.0.0.1:{self.port}", "--threads=16"],
+            "scheduler": [*celery, "beat", "--pidfile=", "--loglevel=WARNING"],
+        }.get(name) or [*celery, "worker", f"--hostname={name}@%h", "--loglevel=INFO", *WORKERS[name]]
         log: IO[bytes] = self._log(name).open("ab")
         with log:
             self.processes[name] = subprocess.Popen(

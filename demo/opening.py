@@ -40,21 +40,22 @@ def prepare(tidegate: Installation) -> None:
 
 def shop_server(tidegate: Installation) -> ShopServer:
     """The demo's target server; the shop's own password is made once and kept beside the servers' data."""
-    assert tidegate.stack is not None
     kept = tidegate.state_dir / "shop-password"
     if not kept.exists():
         kept.touch(mode=0o600)
         kept.write_text(secrets.token_urlsafe(18))
-    environment = tidegate.stack.environment()
-    urls = environment["TIDEGATE_DEMO_PRIMARY_URL"], environment["TIDEGATE_DEMO_REPLICA_URL"]
+    urls = tidegate.environment["TIDEGATE_DEMO_PRIMARY_URL"], tidegate.environment["TIDEGATE_DEMO_REPLICA_URL"]
     return ShopServer(*urls, kept.read_text())
 
 
 def register(root: Api, shop: ShopServer, *places: tuple[str, str, int]) -> None:
-    """The project, and for each (environment, database, order) its environment and target with the replica."""
-    root.post("projects/", **LAUNCH)
+    """The project, and for each (environment, database, order) its environment and target; what is there stays."""
+    if not any(found["slug"] == "shop" for found in root.get("projects/")["results"]):
+        root.post("projects/", **LAUNCH)
+    known = {found["name"] for found in root.get("environments/")["results"]}
     for environment, database, order in places:
-        root.post("environments/", name=environment, order=order)
+        if environment not in known:
+            root.post("environments/", name=environment, order=order)
         root.post(
             "targets/",
             slug=database.replace("_", "-"),

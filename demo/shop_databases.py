@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,8 @@ from migrations_app.errors import Unprocessable
 
 SHOP = Path(__file__).resolve().parent / "shop"
 ROLE = "shop_owner"
+SEEDED = "shop_seeded"
+REPLICA_PATIENCE_S = 60.0
 # An ordinary role: owner of its database, and allowed to see the replicas' lag. No superuser.
 SLOW_FEED = """
 CREATE FUNCTION feed_search_index() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -36,16 +39,40 @@ class ShopServer:
         """The database at this revision, with its 200,000 orders. One that exists is left as it is."""
         with psycopg.connect(self.primary_url, autocommit=True) as conn:
             self._ensure_role(conn)
-            if conn.execute("SELECT FROM pg_database WHERE datname = %s", [database]).fetchone():
+            if _exists(conn, database):
                 return
-            conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(ROLE)))
-        self._alembic(database, "0006")
-        with psycopg.connect(self.url(database), autocommit=True) as conn:
-            conn.execute((SHOP / "seed.sql").read_bytes())
-            if is_slow:
+            if not _exists(conn, SEEDED):
+                self._seed(conn)
+            _create(conn, database, template=SEEDED)
+        if is_slow:
+            with psycopg.connect(self.url(database), autocommit=True) as conn:
                 conn.execute(SLOW_FEED)
         if revision != "0006":
             self._alembic(database, revision)
+        self._wait_for_replica()
+
+    def _wait_for_replica(self) -> None:
+        """Until the replica has the database too: a look at it before would find nothing there."""
+        with psycopg.connect(self.primary_url, autocommit=True) as conn:
+            row = conn.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+        assert row is not None
+        until = time.monotonic() + REPLICA_PATIENCE_S
+        with psycopg.connect(self.replica_url, autocommit=True) as conn:
+            while conn.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone() != (True,):
+                if time.monotonic() > until:
+                    raise Unprocessable(f"The replica did not catch up within {REPLICA_PATIENCE_S:.0f} s.")
+                time.sleep(0.05)
+
+    def _seed(self, conn: psycopg.Connection) -> None:
+        """Filled once and copied from then on; renamed last, so that a half-filled one is never copied."""
+        unfinished = f"{SEEDED}_unfinished"
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished)))
+        _create(conn, unfinished, template="template1")
+        self._alembic(unfinished, "0006")
+        with psycopg.connect(self.url(unfinished), autocommit=True) as filling:
+            filling.execute((SHOP / "seed.sql").read_bytes())
+        names = sql.Identifier(unfinished), sql.Identifier(SEEDED)
+        conn.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
 
     def url(self, database: str, *, on_replica: bool = False) -> str:
         """The URL of the shop's own role."""
@@ -64,7 +91,7 @@ class ShopServer:
             conn.execute(statement.encode())
 
     def _ensure_role(self, conn: psycopg.Connection) -> None:
-        if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+        if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
         conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self.password)))
         conn.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ROLE)))
@@ -80,3 +107,12 @@ class ShopServer:
         )
         if done.returncode != 0:
             raise Unprocessable(f"plain Alembic could not bring {database} to {revision}:\n{done.stderr[-2000:]}")
+
+
+def _exists(conn: psycopg.Connection, database: str) -> bool:
+    return conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None
+
+
+def _create(conn: psycopg.Connection, database: str, *, template: str) -> None:
+    names = sql.Identifier(database), sql.Identifier(ROLE), sql.Identifier(template)
+    conn.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*names))

@@ -8,7 +8,7 @@ import socket
 from celery import shared_task
 
 from migrations_app import lifecycle
-from migrations_app.stages import execute, rollout, slices
+from migrations_app.stages import execute, inventory, rollout, slices
 
 
 def _owner() -> str:
@@ -23,6 +23,12 @@ def tick() -> None:
         lifecycle.hint("progress", rollout_id)
     for backfill_id in slices.sweep():
         lifecycle.hint("run_backfill", backfill_id)
+
+
+@shared_task(name="tidegate.refresh")
+def refresh() -> None:
+    """Every minute: where each target and its replicas stand, for the pages."""
+    inventory.refresh_all()
 
 
 @shared_task(name="tidegate.progress")

@@ -48,7 +48,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
             os.environ.update(NOWHERE)
         else:
             _start(early_config)
+    else:
+        _own_broker_database()
     return (yield)
+
+
+def _own_broker_database() -> None:
+    """Each xdist worker has messages of its own: another one's Celery worker would not know these rows."""
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
+    url = os.environ["TIDEGATE_BROKER_URL"]
+    os.environ["TIDEGATE_BROKER_URL"] = f"{url.rpartition('/')[0]}/{number}"
 
 
 def _forget_the_shell() -> None:

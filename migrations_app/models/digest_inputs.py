@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from migrations_app.engines import digest
+from migrations_app.engines import digest, policy
 from migrations_app.engines.risk.verdict import RULESET_VERSION
+from migrations_app.models.access import User
 from migrations_app.models.rollouts import Rollout, Step, TargetPlan
 
 
@@ -57,3 +59,33 @@ def _of_step(step: Step) -> list[Any]:
 
 def _hazards(steps: list[Step]) -> set[str]:
     return {hazard for step in steps for hazard in step.analysis.get("hazards", [])}
+
+
+def objection(rollout: Rollout) -> str:
+    """Why the approval holds no more, or "": the inputs are gathered anew, and the approvers looked at again."""
+    fresh = Rollout.objects.select_related("author", "bundle").get(pk=rollout.pk)
+    now = digest.plain(of_rollout(fresh))
+    if digest.of(now) != fresh.digest:
+        return f"{', '.join(digest.changed(fresh.digest_inputs, now)) or 'something'} differs from what was approved"
+    if fresh.dangerous != is_dangerous(fresh):
+        return "the verdict differs from the findings"
+    policies = fresh.policies()
+    required = max([fresh.approvals_required, *(int(p["approvals"]) for p in policies if fresh.dangerous)])
+    approvals = fresh.approvals.filter(digest=fresh.digest, decision="approve").select_related("approver")
+    valid = sum(_still_may(approval.approver, fresh, policies) for approval in approvals)
+    if valid < required:
+        return f"{valid} of {required} approvals are still valid: an approver has left, or the policy was tightened"
+    return ""
+
+
+def _still_may(approver: User, rollout: Rollout, policies: Sequence[dict[str, Any]]) -> bool:
+    return (
+        approver.is_active
+        and policy.may(
+            kind="machine" if approver.is_machine else "person",
+            roles=approver.roles,
+            verb="approve",
+            is_author=approver.pk == rollout.author_id,
+            policies=policies,
+        ).allowed
+    )

@@ -93,7 +93,7 @@ def adjust(*, actor: Actor, backfill: Backfill, **changes: Any) -> Backfill:
     """Changes max_lag_s, chunk_ms or workers, also while it runs: the next chunk obeys."""
     lifecycle.require(actor, "operate", backfill)
     with transaction.atomic():
-        row = Backfill.objects.select_for_update().get(pk=backfill.pk)
+        row: Backfill = Backfill.objects.select_for_update().get(pk=backfill.pk)
         if row.is_final:
             raise Conflict(f"It is {row.status}; its limits have no effect any more.", code="illegal_transition")
         for name in ADJUSTABLE:
@@ -135,7 +135,7 @@ def _judge(row: Backfill, conn: psycopg.Connection, checked: definition.Checked)
 
 def _move(backfill: Backfill, allowed: set[str], to: str, actor: Actor, reason: str, **changes: Any) -> Backfill:
     with transaction.atomic():
-        row = Backfill.objects.select_for_update().get(pk=backfill.pk)
+        row: Backfill = Backfill.objects.select_for_update().get(pk=backfill.pk)
         if row.status not in allowed:
             what = f"It is {row.status.replace('_', ' ')}; that is possible only when {' or '.join(sorted(allowed))}."
             raise Conflict(what, code="illegal_transition")

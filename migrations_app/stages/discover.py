@@ -160,7 +160,7 @@ def _revisions(bundle: Bundle, told: History, sql: Mapping[str, spawn.RevisionSq
 def _analyses(told: History, sql: Mapping[str, spawn.RevisionSql]) -> dict[str, dict[str, Any]]:
     """What the SQL alone tells, for lists; a plan asks again with the target's catalog."""
     parts = [
-        verdict.RevisionSql(name, part.statements, part.opaque, is_transactional=not any(part.autocommit))
+        verdict.RevisionSql(name, part.statements, part.opaque, autocommit=part.autocommit)
         for name, part in ((item.revision, sql[item.revision]) for item in told.revisions)
     ]
     found = verdict.analyse_each(parts)

@@ -16,10 +16,11 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from migrations_app import lifecycle
-from migrations_app.engines import digest, history, policy
+from migrations_app.engines import history
 from migrations_app.engines.postgres import catalog, locks
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.fingerprint import fingerprint
@@ -28,7 +29,7 @@ from migrations_app.engines.runner.launch import Launch
 from migrations_app.engines.runner.process import Event
 from migrations_app.engines.runner.runs import Run, start_run
 from migrations_app.errors import TargetUnreachable, TidegateError
-from migrations_app.models import Actor, Backfill, LogLine, Rollout, Step, TargetPlan, User, digest_inputs
+from migrations_app.models import Actor, Backfill, LogLine, Rollout, Step, Target, TargetPlan, digest_inputs
 from migrations_app.models.secrets import address_of
 from migrations_app.models.status import StepStatus
 
@@ -52,7 +53,7 @@ def run(*, plan_id: str, owner: str) -> str | None:
         _Work(plan, owner, epoch).go()
     finally:
         TargetPlan.objects.release(plan_id, owner=owner, epoch=epoch)
-    return plan.rollout_id
+    return str(plan.rollout_id)
 
 
 @dataclass
@@ -240,7 +241,7 @@ class _Work:
             return f"the target is at {at}, the plan was made from {planned}: plan it again"
         if fingerprint(conn).sha256 != plan.expected_fingerprint:
             return "the target's schema has changed since the plan was made: plan it again"
-        return _void(plan.rollout)
+        return digest_inputs.objection(plan.rollout)
 
     # --- afterwards ---
 
@@ -280,9 +281,15 @@ class _Work:
         self.plan.expected_heads = list(heads or ())
         self.plan.expected_fingerprint = fingerprint(conn).sha256
         self.plan.save(update_fields=["expected_heads", "expected_fingerprint"])
-        self.plan.target.fingerprint = self.plan.expected_fingerprint
-        self.plan.target.current = self.plan.expected_heads
-        self.plan.target.save(update_fields=["fingerprint", "current"])
+        standing = history.standing(self.plan.rollout.bundle.parents(), heads, has_tables=True)
+        Target.objects.filter(pk=self.plan.target_id).update(
+            fingerprint=self.plan.expected_fingerprint,
+            current=self.plan.expected_heads,
+            schema_state=standing.state,
+            schema_reason=standing.reason,
+            pending=standing.pending,
+            version=F("version") + 1,
+        )
 
     def _conclude(self, conn: psycopg.Connection, last: Event, output: str) -> None:
         """After the run, whatever it said: the target decides what is done, its last word what becomes of the rest."""
@@ -373,33 +380,3 @@ def _why(last: Event) -> str:
     state = f" [{data['sqlstate']}]" if data.get("sqlstate") else ""
     advice = f" {classify(data['sqlstate']).advice}" if data.get("sqlstate") else ""
     return f"{data['type']}{state}: {data['message']}{where}.{advice}"
-
-
-def _void(rollout: Rollout) -> str:
-    """Why the approval holds no more, or "": the inputs are gathered anew, and the approvers looked at again."""
-    fresh = Rollout.objects.select_related("author", "bundle").get(pk=rollout.pk)
-    now = digest.plain(digest_inputs.of_rollout(fresh))
-    if digest.of(now) != fresh.digest:
-        return f"{', '.join(digest.changed(fresh.digest_inputs, now)) or 'something'} differs from what was approved"
-    if fresh.dangerous != digest_inputs.is_dangerous(fresh):
-        return "the verdict differs from the findings"
-    policies = fresh.policies()
-    required = max([fresh.approvals_required, *(int(p["approvals"]) for p in policies if fresh.dangerous)])
-    approvals = fresh.approvals.filter(digest=fresh.digest, decision="approve").select_related("approver")
-    valid = sum(_still_may(approval.approver, fresh, policies) for approval in approvals)
-    if valid < required:
-        return f"{valid} of {required} approvals are still valid: an approver has left, or the policy was tightened"
-    return ""
-
-
-def _still_may(approver: User, rollout: Rollout, policies: Sequence[dict[str, Any]]) -> bool:
-    return (
-        approver.is_active
-        and policy.may(
-            kind="machine" if approver.is_machine else "person",
-            roles=approver.roles,
-            verb="approve",
-            is_author=approver.pk == rollout.author_id,
-            policies=policies,
-        ).allowed
-    )

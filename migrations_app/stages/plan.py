@@ -197,10 +197,13 @@ def _drafts(rollout: Rollout, by_wave: Sequence[Sequence[Target]], to: str) -> l
         if isinstance(answer, TidegateError):
             raise type(answer)(f"{target}: {answer.detail}", code=answer.code, errors=answer.errors)
         if not answer.revisions:
-            at = ", ".join(current) or "nothing"
-            raise Unprocessable(f"{target} is at {at}: there is nothing to do to reach {to}.", code="nothing_to_do")
+            continue  # it is there already, as after a rollout that some targets had survived
         revisions = tuple(rows[revision] for revision in answer.revisions)
         drafts.append(_draft(target, wave, current, revisions, direction, bundle))
+    if not drafts:
+        names = ", ".join(str(target) for target, _ in places)
+        at = "; ".join(sorted({", ".join(current) or "nothing" for current in currents}))
+        raise Unprocessable(f"{names}: already at {at}, so there is nothing to do to reach {to}.", code="nothing_to_do")
     return drafts
 
 
@@ -243,7 +246,7 @@ def _analyses(conn: psycopg.Connection, revisions: Sequence[Revision], direction
         why = "a downgrade is not shown before it runs, and may destroy what the upgrade added"
         return [verdict.analyse([], revision=row.revision, opaque=why).to_json() for row in revisions]
     parts = [
-        verdict.RevisionSql(row.revision, row.statements, row.opaque or None, is_transactional=not any(row.autocommit))
+        verdict.RevisionSql(row.revision, row.statements, row.opaque or None, autocommit=row.autocommit)
         for row in revisions
     ]
     facts = read_facts(conn, sorted(verdict.needed_tables([text for row in revisions for text in row.statements])))

@@ -10,7 +10,7 @@ from django.utils import timezone
 from migrations_app import lifecycle
 from migrations_app.engines import schedule
 from migrations_app.errors import Conflict
-from migrations_app.models import Actor, Backfill, Rollout, Step, TargetPlan
+from migrations_app.models import Actor, Backfill, Rollout, Step, TargetPlan, digest_inputs
 from migrations_app.models.status import STEP_BROKEN, RolloutStatus, StepStatus
 
 
@@ -19,8 +19,14 @@ def start(*, actor: Actor, rollout: Rollout) -> Rollout:
     lifecycle.require(actor, "operate", rollout)
     with transaction.atomic():
         row = _locked(rollout, {"approved"}, "started")
-        if _expire(row):
-            raise Conflict(f"Too late: {row.reason}", code="expired")
+        expired = _expire(row)
+        objection = "" if expired else digest_inputs.objection(row)
+        if objection:
+            _void(row, objection)
+    if expired or objection:  # outside the transaction, which has to keep that it went stale
+        raise Conflict(f"It cannot start: {row.reason}", code="expired" if expired else "stale")
+    with transaction.atomic():
+        row = _locked(rollout, {"approved"}, "started")
         if row.not_before and row.not_before > timezone.now():
             _move(row, "scheduled", actor, f"starts at {row.not_before:%Y-%m-%d %H:%M:%S} UTC")
         else:
@@ -126,11 +132,14 @@ def _ask(actor: Actor, rollout: Rollout, what: str, *, verb: str, allowed: set[s
 def _expire(row: Rollout) -> bool:
     if row.expires_at is None or row.expires_at > timezone.now():
         return False
-    system = Actor.system("tick")
-    reason = f"its approval ran out at {row.expires_at:%Y-%m-%d %H:%M} UTC: propose it again"
-    if lifecycle.advance(row, "stale", actor=system, reason=reason, finished_at=Now()):
-        _close_steps(row, system)
+    _void(row, f"its approval ran out at {row.expires_at:%Y-%m-%d %H:%M} UTC")
     return True
+
+
+def _void(row: Rollout, why: str) -> None:
+    system = Actor.system("tick")
+    if lifecycle.advance(row, "stale", actor=system, reason=f"{why}: propose it again", finished_at=Now()):
+        _close_steps(row, system)
 
 
 def _follow_backfills(row: Rollout, actor: Actor) -> None:

@@ -140,7 +140,11 @@ def _verify(row: Backfill, conn: psycopg.Connection, checked: definition.Checked
     }
     to = "verified" if left.verified else "failed"
     lifecycle.advance(row, to, actor=WORKER, reason=left.reason, **changes)
-    if row.step_id:
+    _tell_rollout(row)
+
+
+def _tell_rollout(row: Backfill) -> None:
+    if row.step is not None:
         lifecycle.hint("progress", row.step.plan.rollout_id)
 
 
@@ -185,8 +189,7 @@ def _fail_or_wait(row: Backfill, failure: Failure) -> None:
         lifecycle.advance(row, "paused", actor=WORKER, reason=f"{failure.message} {failure.advice}")
     else:
         lifecycle.advance(row, "failed", actor=WORKER, reason=f"{failure.message} {failure.advice}", finished_at=Now())
-    if row.step_id:
-        lifecycle.hint("progress", row.step.plan.rollout_id)
+    _tell_rollout(row)
 
 
 @dataclass

@@ -28,7 +28,9 @@ def from_literal(declared: Mapping[str, Any], *, where_found: str) -> Definition
         if not isinstance(declared.get(name), kind)
     ]
     texts = declared.get("set") if isinstance(declared.get("set"), dict) else {}
-    errors += [FieldError(f"/set/{c}", "must be a text") for c, text in (texts or {}).items() if not isinstance(text, str)]
+    errors += [
+        FieldError(f"/set/{c}", "must be a text") for c, text in (texts or {}).items() if not isinstance(text, str)
+    ]
     if errors:
         told = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
         raise Invalid(f"tidegate_backfill in {where_found}: {told}.", errors=errors)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -10,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -80,6 +83,7 @@ class Installation:
         return done.stdout
 
     def _start(self) -> None:
+        self._hold()
         if self.servers is None:
             say("starting PostgreSQL (control; target with its replica) and Valkey ...")
             self.stack = start(self.state_dir, for_tests=self.for_tests)
@@ -134,6 +138,18 @@ class Installation:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _hold(self) -> None:
+        """One demo at a time in one directory: whichever ended first would stop the servers of both."""
+        name = hashlib.sha256(os.fsencode(self.state_dir.absolute())).hexdigest()[:16]
+        # Beside it and not in it: the servers make the directory themselves, for an account of their own.
+        self.held = (Path(tempfile.gettempdir()) / f"tidegate-demo-{name}.lock").open("w")
+        try:
+            fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.held.close()
+            self.servers = {}  # nothing here is ours to stop
+            raise Unprocessable(f"A demo runs in {self.state_dir} already: end that one first.") from None
 
     def _log(self, name: str) -> Path:
         folder = self.state_dir / "logs"

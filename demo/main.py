@@ -24,7 +24,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--port", type=int, default=8000, help="where the web server listens (the next free one)")
     parser.add_argument("--state-dir", type=Path, help="where servers keep their data (default: outside the checkout)")
     options = parser.parse_args(argv)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: a shell's background job inherits it ignored
+        signal.signal(number, _as_interrupt)
     try:
         return _once(options) if options.once else _stay(options)
     except TidegateError as error:

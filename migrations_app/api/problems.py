@@ -31,6 +31,7 @@ CODES = {
     exceptions.UnsupportedMediaType: "unsupported_media_type",
     exceptions.Throttled: "throttled",
 }
+NO_TOKEN = "Send a token: `Authorization: Bearer tg_...`. `manage.py token create` makes one."
 OUR_FAULT = (
     "Something failed inside Tidegate, and it was logged under this request id. What was asked for may or may not "
     "have been done: look at it before you ask again."
@@ -118,7 +119,8 @@ def _of_drf(error: Exception, headers: dict[str, str]) -> dict[str, Any] | None:
         headers["Retry-After"] = str(int(wait_s) + 1)
     if isinstance(error, exceptions.NotFound):
         return _of_tidegate(NotFound())
-    return describe(error.status_code, CODES.get(type(error), "error"), str(error.detail))
+    detail = NO_TOKEN if isinstance(error, exceptions.NotAuthenticated) else str(error.detail)
+    return describe(error.status_code, CODES.get(type(error), "error"), detail)
 
 
 def _of_django(error: Exception, headers: dict[str, str]) -> dict[str, Any] | None:

@@ -75,6 +75,8 @@ class RolloutForm(forms.Form):
         field = self.fields["targets"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
         field.queryset = offered[:TARGETS_OFFERED] if not self.is_bound else offered
+        if project.targets.count() > TARGETS_OFFERED:
+            field.help_text = f"The first {TARGETS_OFFERED} targets of it. For more, the API takes a selector."
         field.label_from_instance = _target_label  # type: ignore[method-assign,assignment]  # Django's own hook for this
 
 

@@ -1,13 +1,16 @@
-"""A rollout as people read it: each revision once, with the targets on which it runs alike."""
+"""A rollout as people read it: each revision once, with the number of targets on which it runs alike."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from migrations_app.models import Revision, Step, TargetPlan
+from django.db.models import Count, F, TextField, Window
+from django.db.models.functions import MD5, Cast, RowNumber
+
+from migrations_app.models import Revision, Rollout, Step
 
 SEVERITIES = ("danger", "hazard", "advice")
 BLOCKS_READS = frozenset({"ACCESS EXCLUSIVE"})
@@ -49,7 +52,10 @@ class Risk:
 
 @dataclass
 class Piece:
-    """One revision or backfill as it will run; where its SQL differs between targets there are several."""
+    """One revision or backfill as it will run; where its SQL or its risks differ between targets there are several.
+
+    `target` is one of the `targets_count` where it runs like this; rows and bytes are what was found there.
+    """
 
     revision: Revision
     kind: str
@@ -57,7 +63,8 @@ class Piece:
     statements: list[str]
     opaque: str
     analysis: dict[str, Any]
-    targets: list[str] = field(default_factory=list)
+    target: str
+    targets_count: int = 1
 
     @property
     def risks(self) -> list[Risk]:
@@ -68,20 +75,24 @@ class Piece:
         return way_back(self.revision.source)
 
 
-def pieces_of(plans: Iterable[TargetPlan]) -> list[Piece]:
-    """What the plans hold, in order, with what is the same on several targets said once."""
-    found: dict[tuple[Any, ...], Piece] = {}
-    for plan in plans:
-        for step in plan.steps.all():
-            key = (step.revision_id, step.kind, step.direction, tuple(step.statements), step.opaque, _verdict_key(step))
-            piece = found.get(key)
-            if piece is None:
-                piece = Piece(
-                    step.revision, step.kind, step.direction, step.statements, step.opaque, step.analysis or {}
-                )
-                found[key] = piece
-            piece.targets.append(plan.target.slug)
-    return sorted(found.values(), key=_order)
+def pieces_of(rollout: Rollout) -> list[Piece]:
+    """All that the rollout will do, in order. The database compares the targets, so that hundreds cost one query."""
+    alike = [
+        F("revision"),
+        F("kind"),
+        F("direction"),
+        F("opaque"),
+        MD5(Cast("statements", TextField())),
+        Cast("analysis__hazards", TextField()),
+    ]
+    steps = Step.objects.filter(plan__rollout=rollout).annotate(
+        nth=Window(RowNumber(), partition_by=alike, order_by="id"),
+        targets_count=Window(Count("id"), partition_by=alike),
+    )
+    found = [
+        _piece(step, step.targets_count) for step in steps.filter(nth=1).select_related("revision", "plan__target")
+    ]
+    return sorted(found, key=_order)
 
 
 def risks_of(pieces: Sequence[Piece]) -> list[Risk]:
@@ -112,10 +123,17 @@ def _order(piece: Piece) -> tuple[int, bool]:
     return (piece.revision.position if piece.direction == "up" else -piece.revision.position, piece.kind == "backfill")
 
 
-def _verdict_key(step: Step) -> tuple[Any, ...]:
-    """Two targets are alike when the same rules fire; how many rows each holds does not tell them apart."""
-    statements = (step.analysis or {}).get("statements", [])
-    return tuple(f.get("rule") for s in statements for f in s.get("findings", []))
+def _piece(step: Step, targets_count: int) -> Piece:
+    return Piece(
+        step.revision,
+        step.kind,
+        step.direction,
+        step.statements,
+        step.opaque,
+        step.analysis or {},
+        step.plan.target.slug,
+        targets_count,
+    )
 
 
 def _risk(revision: str, found: dict[str, Any]) -> Risk:

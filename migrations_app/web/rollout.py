@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Max, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.db.models import Count, Max, OuterRef, Prefetch, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
@@ -41,7 +42,7 @@ def show(request: HttpRequest, rollout_id: str) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
 
         def moving() -> dict[str, Any]:
-            return _moving(request, rollout, _plans(rollout, heavy=False))
+            return _moving(request, rollout, _plans(rollout))
 
         return fragment(request, "rollouts/_live.html", moving, etag=etag, is_final=rollout.is_final)
     return _page(request, rollout, etag)
@@ -81,11 +82,10 @@ def _find(rollout_id: str) -> Rollout:
     return rollout
 
 
-def _plans(rollout: Rollout, *, heavy: bool) -> list[TargetPlan]:
-    """The plans with their steps and logs; `heavy` adds the SQL, analyses and sources that a decision reads."""
-    steps: QuerySet[Step] = Step.objects.select_related("revision", "backfill").order_by("position")
-    if not heavy:
-        steps = steps.defer("statements", "analysis", "revision__source", "revision__statements", "revision__analysis")
+def _plans(rollout: Rollout) -> list[TargetPlan]:
+    """The first plans with their steps and logs, without the SQL, analyses and sources, which `pieces` reads."""
+    unread = ("statements", "analysis", "revision__source", "revision__statements", "revision__analysis")
+    steps = Step.objects.select_related("revision", "backfill").defer(*unread).order_by("position")
     lines = LogLine.objects.order_by("id")[:LOG_LINES_SHOWN]
     found = rollout.plans.select_related("target__environment").prefetch_related(
         Prefetch("steps", queryset=steps), Prefetch("steps__log", queryset=lines, to_attr="lines"), "target__replicas"
@@ -101,15 +101,13 @@ def _etag(request: HttpRequest, rollout: Rollout) -> str:
 def _moving(request: HttpRequest, rollout: Rollout, plans: list[TargetPlan]) -> dict[str, Any]:
     """What changes while somebody looks: the state, who has decided, the steps, and the buttons."""
     approvals = list(rollout.approvals.select_related("approver"))
-    counts: dict[str, int] = {}
-    for plan in plans:
-        for step in plan.steps.all():
-            counts[step.status] = counts.get(step.status, 0) + 1
+    targets_count, step_counts = _tally(rollout, plans)
     return {
         "rollout": rollout,
         "subject": rollout,
         "plans": plans,
-        "step_counts": counts,
+        "targets_count": targets_count,
+        "step_counts": step_counts,
         "approvals": approvals,
         "approved_count": sum(a.decision == "approve" and a.digest == rollout.digest for a in approvals),
         "decision": approve.may_decide(actor=actor_of(request), subject=rollout),
@@ -118,12 +116,21 @@ def _moving(request: HttpRequest, rollout: Rollout, plans: list[TargetPlan]) -> 
     }
 
 
+def _tally(rollout: Rollout, plans: list[TargetPlan]) -> tuple[int, dict[str, int]]:
+    """How many targets there are, and how many steps in each status; asked of the database only when some are cut."""
+    if len(plans) < PLANS_SHOWN:
+        return len(plans), dict(Counter(step.status for plan in plans for step in plan.steps.all()))
+    steps = Step.objects.filter(plan__rollout=rollout).order_by("status")
+    return rollout.plans.count(), dict(steps.values_list("status").annotate(Count("id")))
+
+
 def _page(request: HttpRequest, rollout: Rollout, etag: str, refusal: Refusal | None = None) -> HttpResponse:
-    plans = _plans(rollout, heavy=True)
-    pieces = pieces_of(plans)
-    context = _moving(request, rollout, plans) | {
+    plans = _plans(rollout)
+    pieces = pieces_of(rollout)
+    context = _moving(request, rollout, plans)
+    context |= {
         "section": "rollouts",
-        "verdict": verdict(pieces, [plan.target.slug for plan in plans]),
+        "verdict": verdict(pieces, targets_count=context["targets_count"]),
         "pieces": pieces,
         "risks": risks_of(pieces),
         "freshness": freshness(rollout, plans),

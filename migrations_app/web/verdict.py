@@ -20,11 +20,11 @@ class Verdict:
     facts: tuple[str, ...]
 
 
-def verdict(pieces: Sequence[Piece], targets: Sequence[str]) -> Verdict:
-    """What the plan does to these targets, the worst first."""
+def verdict(pieces: Sequence[Piece], *, targets_count: int) -> Verdict:
+    """What the plan does to its targets, the worst first."""
     risks = risks_of(pieces)
     opaque = [piece for piece in pieces if piece.opaque]
-    where = f"on {targets[0]}" if len(targets) == 1 else f"on {len(targets)} targets"
+    where = f"on {pieces[0].target}" if pieces and targets_count == 1 else f"on {how_many(targets_count, 'target')}"
     worst = risks[0] if risks and risks[0].findings else None
     if worst and worst.rank < 2:
         headline = f"{_sentence(worst.findings[0].get('message', ''))} {where}."

@@ -81,11 +81,14 @@ def server(db: None) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(django_db_setup: None) -> Iterator[Browser]:
     assert CHROMIUM, "No Chromium found. Install one, or name it: TIDEGATE_CHROMIUM=/path/to/chromium"
     # Playwright's loop would make Django refuse the ORM in this thread, where nothing of ours is asynchronous.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    ours = connections[DEFAULT_DB_ALIAS]
     with sync_playwright() as playwright:
+        # It leaves this thread in a context of its own, in which Django would open a second connection.
+        connections[DEFAULT_DB_ALIAS] = ours
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()

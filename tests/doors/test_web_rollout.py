@@ -176,11 +176,19 @@ def test_each_status_offers_its_own_verbs(alice: User, place: Target) -> None:
         assert found == verbs, status
 
 
-def test_an_operator_starts_what_was_approved(alice: User, place: Target) -> None:
+def test_an_operator_pauses_what_runs(alice: User, place: Target) -> None:
+    running = rows.rollout(alice, place, status="running")
+    client = signed_in(alice)
+    shown = client.post(url(running, "pause"), follow=True).content.decode()
+    assert "A pause was asked for: the step in progress ends first." in shown
+    assert 'id="do-pause" aria-disabled="true"' in shown
+
+
+def test_what_has_changed_since_its_approval_does_not_start(alice: User, place: Target) -> None:
     approved = rows.rollout(alice, place, status="approved", expires_at=timezone.now() + timedelta(hours=1))
-    assert signed_in(alice).post(url(approved, "start")).status_code == 302
-    approved.refresh_from_db()
-    assert approved.status == "running"
+    answer = signed_in(alice).post(url(approved, "start"))
+    assert answer.status_code == 409
+    assert "It cannot start" in answer.content.decode()
 
 
 def test_an_illegal_move_is_a_page_that_says_what_to_do(alice: User, waiting: Rollout) -> None:
@@ -220,3 +228,13 @@ def test_approvals_lists_what_waits_for_me_and_not_my_own(bob: User, waiting: Ro
     assert shown.count('href="/rollouts/rol_') == 1
     assert waiting.pk in shown
     assert '<span class="count">1<' in shown
+
+
+def test_what_is_the_same_on_many_targets_is_read_once(bob: User, alice: User, place: Target) -> None:
+    others = [rows.target(f"shop-{n}", place.project, place.environment, current=["a1"]) for n in range(4)]
+    many = rows.rollout(alice, place, *others)
+    Step.objects.filter(plan__target=others[0]).update(statements=["DROP TABLE IF EXISTS old"])
+    shown = page(bob, many)
+    assert "Drops it on 5 targets." in shown
+    assert shown.count('class="piece"') == 2
+    assert "alike on 4 of 5 targets" in shown

@@ -17,7 +17,7 @@ from migrations_app.web.verdict import verdict
 def piece(*findings: dict[str, Any], source: str = "", opaque: str = "", **statement: Any) -> Piece:
     found = {"sql": "ALTER TABLE t", "lock": "ACCESS EXCLUSIVE", "findings": list(findings), **statement}
     revision = Revision(revision="0012", source=source, position=0)
-    return Piece(revision, "revision", "up", ["ALTER TABLE t"], opaque, {"statements": [found]})
+    return Piece(revision, "revision", "up", ["ALTER TABLE t"], opaque, {"statements": [found]}, "shop")
 
 
 def finding(severity: str, message: str, **evidence: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def finding(severity: str, message: str, **evidence: Any) -> dict[str, Any]:
 def test_the_worst_finding_leads_with_its_size() -> None:
     found = verdict(
         [piece(finding("advice", "queues")), piece(finding("danger", "drops column a", rows=41_000_000, bytes=2**30))],
-        ["shop"],
+        targets_count=1,
     )
     assert (found.tone, found.headline) == ("danger", "Drops column a on shop.")
     assert found.facts[0] == "About 41.0 million rows, 1.0 GiB."
@@ -35,27 +35,27 @@ def test_the_worst_finding_leads_with_its_size() -> None:
 
 def test_a_downgrade_never_undoes_a_loss() -> None:
     source = "def downgrade():\n    op.add_column('t', 'a')\n"
-    found = verdict([piece(finding("danger", "drops it"), source=source)], ["shop"])
+    found = verdict([piece(finding("danger", "drops it"), source=source)], targets_count=1)
     assert "Cannot be undone: the downgrade restores the structure, not the values." in found.facts
 
 
 def test_a_verdict_hides_nothing_in_its_own_words() -> None:
-    found = verdict([piece(finding("danger", "drops \u202ea", rows=200_000))], ["shop"])
+    found = verdict([piece(finding("danger", "drops \u202ea", rows=200_000))], targets_count=1)
     assert found.headline == "Drops [U+202E]a on shop."
     assert found.facts[0] == "About 200\u202f000 rows."
 
 
 def test_a_hazard_is_a_warning_and_counts_the_others() -> None:
-    found = verdict([piece(finding("hazard", "scans"), finding("hazard", "rewrites"), rewrite=True)], ["a", "b"])
+    found = verdict([piece(finding("hazard", "scans"), finding("hazard", "rewrites"), rewrite=True)], targets_count=2)
     assert (found.tone, found.headline) == ("warn", "Scans on 2 targets.")
     assert "Rewrites the whole table." in found.facts
     assert "Also found: 1 hazard." in found.facts
 
 
 def test_opaque_code_is_never_harmless() -> None:
-    assert verdict([piece(opaque="it asks")], ["shop"]).tone == "danger"
-    assert verdict([piece()], ["shop"]).tone == "ok"
-    assert verdict([], ["shop"]).headline == "Changes nothing on shop."
+    assert verdict([piece(opaque="it asks")], targets_count=1).tone == "danger"
+    assert verdict([piece()], targets_count=1).tone == "ok"
+    assert verdict([], targets_count=1).headline == "Changes nothing on 1 target."
 
 
 @pytest.mark.parametrize(

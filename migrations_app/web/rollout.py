@@ -86,7 +86,8 @@ def _plans(rollout: Rollout) -> list[TargetPlan]:
     """The first plans with their steps and logs, without the SQL, analyses and sources, which `pieces` reads."""
     unread = ("statements", "analysis", "revision__source", "revision__statements", "revision__analysis")
     steps = Step.objects.select_related("revision", "backfill").defer(*unread).order_by("position")
-    lines = LogLine.objects.order_by("id")[:LOG_LINES_SHOWN]
+    known = LogLine.objects.order_by("id") if rollout.last_line else LogLine.objects.none()  # type: ignore[attr-defined]  # annotated by _find
+    lines = known[:LOG_LINES_SHOWN]
     found = rollout.plans.select_related("target__environment").prefetch_related(
         Prefetch("steps", queryset=steps), Prefetch("steps__log", queryset=lines, to_attr="lines"), "target__replicas"
     )

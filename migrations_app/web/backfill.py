@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from migrations_app.engines.backfill.sample import Sample as Tried
 from migrations_app.errors import Invalid, NotFound
 from migrations_app.models import AuditEvent, Backfill, Sample
 from migrations_app.stages import approve
@@ -83,6 +84,14 @@ def limit(request: HttpRequest, backfill_id: str) -> HttpResponse:
     return _page(request, backfill, limits=form, status=400)
 
 
+@require_POST
+def try_out(request: HttpRequest, backfill_id: str) -> HttpResponse:
+    """Shows some real rows before and after. The target rolls it back, so there is nothing to redirect to."""
+    backfill = _find(backfill_id)
+    tried = backfill_stage.preview(actor=actor_of(request), backfill=backfill)
+    return _page(request, backfill, tried=tried)
+
+
 def _find(backfill_id: str) -> Backfill:
     rows = Backfill.objects.select_related("target__environment", "author", "step__plan__rollout__project")
     backfill: Backfill | None = rows.defer("digest_inputs").filter(pk=backfill_id).first()
@@ -144,6 +153,7 @@ def _page(
     *,
     refusal: Refusal | None = None,
     limits: LimitsForm | None = None,
+    tried: Tried | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = _moving(request, backfill) | {
@@ -151,6 +161,8 @@ def _page(
         "refusal": refusal,
         "limits": limits or LimitsForm(initial=vars(backfill)),
         "may_operate": may(request, "operate"),
+        "may_probe": may(request, "probe"),
+        "tried": tried,
         "approvals": backfill.approvals.select_related("approver"),
         "findings": [
             finding

@@ -168,3 +168,15 @@ def between(low_s: float, high_s: float) -> str:
     """A range of durations: "20 min to 26 min", or one when both round to the same."""
     low, high = _coarse(low_s), _coarse(high_s)
     return f"about {high}" if low == high else f"{low} to {high}"
+
+
+@register.filter("json")
+def as_json(value: Any) -> str:
+    """A value of the target as JSON, which tells NULL from an empty text and a number from its digits."""
+    return "NULL" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def value(row: dict[str, Any], column: str) -> str:
+    """The row's value in a column that the template only knows by a variable."""
+    return as_json(row.get(column))

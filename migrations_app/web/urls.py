@@ -43,6 +43,7 @@ urlpatterns = [
     re_path(rf"{_BACKFILL}/$", reader(backfill.show), name="backfill"),
     re_path(rf"{_BACKFILL}/(?P<decision>approve|reject)/$", reader(backfill.settle), name="backfill-settle"),
     re_path(rf"{_BACKFILL}/(?P<verb>{'|'.join(backfill.VERBS)})/$", reader(backfill.operate), name="backfill-operate"),
+    re_path(rf"{_BACKFILL}/try/$", reader(backfill.try_out), name="backfill-try"),
     re_path(rf"{_BACKFILL}/limits/$", reader(backfill.limit), name="backfill-limits"),
     path("approvals/", reader(approvals.index), name="approvals"),
     path("audit/", reader(audit.index, verb="audit"), name="audit"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from migrations_app.models import Backfill, Environment, Project, Target, User
+from migrations_app.models.secrets import put_url
 from tests.doors import rows
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -138,3 +141,18 @@ def test_a_target_that_is_not_there_is_told_at_its_field(alice: User, db: None) 
     form = {"target": "nowhere", "table": "orders", "set": "a = 1", "chunk_ms": "100", "reason": "cents"}
     answer = signed_in(alice).post("/backfills/new/", form)
     assert "There is no target of this name." in answer.content.decode()
+
+
+def test_real_rows_are_tried_and_rolled_back(
+    alice: User, place: Target, database_url: str, admin_conn: Callable[..., psycopg.Connection]
+) -> None:
+    conn = admin_conn(database_url)
+    conn.execute("CREATE TABLE orders (id int PRIMARY KEY, total numeric, total_cents bigint)")
+    conn.execute("INSERT INTO orders VALUES (7, 12.5, NULL)")
+    put_url(place, database_url)
+    place.save()
+    waiting = rows.backfill(alice, place, where="total_cents IS NULL")
+    shown = signed_in(alice).post(url(waiting, "try")).content.decode()
+    assert "<td><code>NULL</code></td><td><code>1250</code></td>" in shown
+    assert "leaves it alone" in shown
+    assert conn.execute("SELECT total_cents FROM orders").fetchone() == (None,)

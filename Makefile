@@ -35,7 +35,7 @@ demo-once: $(RUNTIME)  ## Run the demo's story from end to end without a browser
 .PHONY: test
 test: $(DEV)  ## Run the tests on servers of their own; ARGS="-k word" are passed to pytest
 	scripts/ensure-chromium
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 .PHONY: check
 check: lint  ## Lint, types, layers, migrations, deployment settings: what CI asks besides the tests

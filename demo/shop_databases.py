@@ -38,6 +38,7 @@ class ShopServer:
     def make(self, database: str, *, revision: str, is_slow: bool = False) -> None:
         """The database at this revision, with its 200,000 orders. One that exists is left as it is."""
         with psycopg.connect(self.primary_url, autocommit=True) as conn:
+            conn.execute("SELECT pg_advisory_lock(hashtext('the shop'))")  # two who seed at once would collide
             self._ensure_role(conn)
             if _exists(conn, database):
                 return

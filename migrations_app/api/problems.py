@@ -31,7 +31,7 @@ CODES = {
     exceptions.UnsupportedMediaType: "unsupported_media_type",
     exceptions.Throttled: "throttled",
 }
-NO_TOKEN = "Send a token: `Authorization: Bearer tg_...`. `manage.py token create` makes one."
+NO_TOKEN = "Send a token: `Authorization: Bearer tg_...`. `manage.py token create` makes one."  # noqa: S105  # words about tokens, not one
 OUR_FAULT = (
     "Something failed inside Tidegate, and it was logged under this request id. What was asked for may or may not "
     "have been done: look at it before you ask again."

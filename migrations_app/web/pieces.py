@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, F, TextField, Window
+from django.db.models.expressions import BaseExpression
 from django.db.models.functions import MD5, Cast, RowNumber
 
 from migrations_app.models import Revision, Rollout, Step
@@ -77,7 +78,7 @@ class Piece:
 
 def pieces_of(rollout: Rollout) -> list[Piece]:
     """All that the rollout will do, in order. The database compares the targets, so that hundreds cost one query."""
-    alike = [
+    alike: list[BaseExpression | F] = [
         F("revision"),
         F("kind"),
         F("direction"),

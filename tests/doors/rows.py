@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from migrations_app.engines import digest
 from migrations_app.models import (
     Backfill,
     Bundle,
@@ -16,6 +17,7 @@ from migrations_app.models import (
     Target,
     TargetPlan,
     User,
+    digest_inputs,
 )
 
 FINDING = {"rule": "drop-table", "severity": "danger", "message": "drops it", "why": "it is gone", "safe_way": "wait"}
@@ -122,3 +124,12 @@ def backfill(author: User, target: Target, *, status: str = "awaiting_approval",
         approvals_required=1,
         **fields,
     )
+
+
+def approved_by(approver: User, row: Rollout) -> Rollout:
+    """The rollout as an approval of what really stands in its rows leaves it: a start looks at that again."""
+    row.digest_inputs = digest.plain(digest_inputs.of_rollout(row))
+    row.digest = digest.of(row.digest_inputs)
+    row.save(update_fields=["digest", "digest_inputs"])
+    row.approvals.create(digest=row.digest, decision="approve", approver=approver)
+    return row

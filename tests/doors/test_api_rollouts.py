@@ -87,8 +87,10 @@ def test_what_is_not_approved_cannot_start(as_alice: APIClient, rollout: Rollout
     assert (answer.status_code, answer.json()["code"]) == (409, "illegal_transition")
 
 
-def test_a_start_is_accepted_and_says_where_to_watch(as_alice: APIClient, alice: User, target: Target) -> None:
-    rollout = rows.rollout(alice, target, status="approved")
+def test_a_start_is_accepted_and_says_where_to_watch(
+    as_alice: APIClient, alice: User, bob: User, target: Target
+) -> None:
+    rollout = rows.approved_by(bob, rows.rollout(alice, target, status="approved"))
     answer = as_alice.post(f"{PATH}{rollout.pk}/start/", **keyed())
     assert (answer.status_code, answer.json()["status"]) == (202, "running")
     assert answer["Location"].endswith(f"{PATH}{rollout.pk}/")

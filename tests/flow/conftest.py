@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,29 +19,25 @@ from demo.shop_databases import ShopServer
 PORT = 18400
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "tests/flow/" in item.nodeid:
-            item.add_marker(pytest.mark.flow)
-            item.add_marker(pytest.mark.xdist_group("flow"))  # one installation for all of them
-            item.add_marker(pytest.mark.timeout(240))
-
-
 @pytest.fixture(scope="session")
 def tidegate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     control = urlsplit(os.environ["TIDEGATE_DATABASE_URL"])
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    database = f"whole_flow_{worker}"
     with psycopg.connect(control.geturl(), autocommit=True) as conn:
-        conn.execute("CREATE DATABASE whole_flow")
+        conn.execute(f"CREATE DATABASE {database}")
     servers = {
-        "TIDEGATE_DATABASE_URL": control._replace(path="/whole_flow").geturl(),
-        "TIDEGATE_BROKER_URL": os.environ["TIDEGATE_BROKER_URL"].rpartition("/")[0] + "/15",
+        "TIDEGATE_DATABASE_URL": control._replace(path=f"/{database}").geturl(),
+        "TIDEGATE_BROKER_URL": os.environ["TIDEGATE_BROKER_URL"].rpartition("/")[0] + f"/{15 - int(worker[2:])}",
         "TIDEGATE_DEMO_PRIMARY_URL": os.environ["TIDEGATE_TEST_PRIMARY_URL"],
         "TIDEGATE_DEMO_REPLICA_URL": os.environ["TIDEGATE_TEST_REPLICA_URL"],
         "TIDEGATE_LEASE_S": "6",
         "TIDEGATE_TICK_S": "1",
     }
     state_dir: Path = tmp_path_factory.mktemp("tidegate")
-    with Installation(state_dir, port=PORT, for_tests=True, servers=servers) as running:
+    # One role on one target server for all workers, so they have to agree on its password.
+    (state_dir / "shop-password").write_text(sha256(servers["TIDEGATE_DEMO_PRIMARY_URL"].encode()).hexdigest())
+    with Installation(state_dir, port=PORT + 100 * int(worker[2:]), for_tests=True, servers=servers) as running:
         yield running
 
 

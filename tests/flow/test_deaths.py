@@ -10,6 +10,9 @@ import redis
 
 from demo.opening import register
 from demo.rest import Api
+from tests.flow import MARKS
+
+pytestmark = MARKS
 
 PATIENCE_S = 60
 

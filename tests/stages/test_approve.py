@@ -91,3 +91,14 @@ def test_may_decide_says_why_not(scene, waiting):
     assert "author" in approve.may_decide(actor=scene.actor(scene.alice), subject=waiting).reason
     row = scene.approved(waiting)
     assert "approved" in approve.may_decide(actor=scene.actor(scene.bob), subject=row).reason
+
+
+def test_what_changed_since_the_approval_cannot_even_start(scene, waiting):
+    row = scene.approved(waiting)
+    scene.bob.groups.clear()
+    with pytest.raises(Conflict) as refused:
+        scene.started(row)
+    assert refused.value.code == "stale"
+    row.refresh_from_db()
+    assert row.status == "stale"
+    assert "0 of 1 approvals are still valid" in row.reason

@@ -10,9 +10,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
-# uv installs in seconds; where it cannot be had, pip does the same more slowly.
-INSTALL = install() { if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@"; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; fi; }; install
+# uv installs in seconds; where it cannot be had or cannot get through (certificates, proxies), pip does the same.
+INSTALL = install() { { [ -x $(BIN)/uv ] && $(BIN)/uv pip install --quiet --python $(BIN)/python "$$@"; } || \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$@"; }; install
 # Universal: a lock made on one Python must install on the others (redis needs async-timeout before 3.11.3 only).
 LOCK := --quiet --no-header --universal --python-version 3.11
 ARGS ?=

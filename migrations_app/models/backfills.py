@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from migrations_app.engines.backfill.definition import Definition
 from migrations_app.engines.backfill.throttle import Limits
@@ -22,6 +24,18 @@ class BackfillQuerySet(LeaseQuerySet):
     def listed(self) -> Self:
         """Backfills with what a list shows of them, newest first."""
         return self.select_related("target", "author").order_by("-id")
+
+    def soaks_until(self, step: Step) -> datetime | None:
+        """When a revision that asks for `soak_s` after its backfills may run; None when it may run now."""
+        requires = step.revision.requires or {}
+        if not requires.get("soak_s"):
+            return None
+        done = self.filter(status=BackfillStatus.VERIFIED, target=step.plan.target)
+        ended = done.filter(step__revision__revision__in=requires.get("backfills", [])).aggregate(
+            at=models.Max("finished_at")
+        )["at"]
+        until = ended + timedelta(seconds=float(requires["soak_s"])) if ended else None
+        return until if until and until > timezone.now() else None
 
     def due(self) -> Self:
         """Backfills that have work and nobody working on it."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -71,10 +70,7 @@ class _Work:
 
     def go(self) -> None:
         step = self.plan.next_step()
-        if step is None:
-            return
-        if step.kind == "backfill":
-            self._start_backfill(step)
+        if step is None or step.kind != "revision":
             return
         try:
             with connect(address_of(self.plan.target), application_name="tidegate:watch", read_write=True) as conn:
@@ -83,40 +79,6 @@ class _Work:
             self._later(error.detail)
         except psycopg.Error as error:
             self._later(classify(error).advice)
-
-    # --- a backfill ---
-
-    def _start_backfill(self, step: Step) -> None:
-        """The step stands for a backfill row, which its own workers carry on; its rollout's approval covers it."""
-        if step.status != StepStatus.APPROVED:
-            return
-        declared, rollout = step.revision.backfill or {}, self.plan.rollout
-        limits = self.plan.target.limits
-        with transaction.atomic():
-            backfill, _ = Backfill.objects.get_or_create(
-                step=step,
-                defaults={
-                    "target": self.plan.target,
-                    "author": rollout.author,
-                    "purpose": f"revision {step.revision.revision}: {step.revision.message}",
-                    "table": declared["table"],
-                    "set": declared["set"],
-                    "where": declared.get("where") or "",
-                    "key": declared.get("key"),
-                    "max_lag_s": limits.get("max_lag_s") or self.plan.target.environment.policy["max_lag_s"],
-                    "digest": rollout.digest,
-                },
-            )
-            reason = f"approved with its rollout {rollout.pk}"
-            if backfill.status == "declared":
-                lifecycle.advance(backfill, "approved", actor=WORKER, reason=reason)
-            if backfill.status in {"approved", "failed", "paused"}:
-                changes = {"started_at": Now(), "attempts": 0, "not_before": None, "finished_at": None}
-                lifecycle.advance(backfill, "running", actor=WORKER, reason="its rollout has come to it", **changes)
-            lifecycle.advance(step, "running", actor=WORKER, reason="the backfill runs", started_at=Now())
-            lifecycle.hint("run_backfill", backfill.pk)
-
-    # --- revisions ---
 
     def _revisions(self, conn: psycopg.Connection) -> None:
         """Settles what an earlier worker left, then runs what is left of the segment."""
@@ -143,7 +105,7 @@ class _Work:
         """The revisions up to the next backfill: they run as one Alembic run (its ENUM memo lives in one context)."""
         segment = []
         for step in self.plan.steps.exclude(status=StepStatus.VERIFIED).select_related("revision").order_by("position"):
-            if step.kind != "revision" or step.status != StepStatus.APPROVED:
+            if step.kind != "revision" or step.status != StepStatus.APPROVED or Backfill.objects.soaks_until(step):
                 break
             segment.append(step)
         return segment

@@ -187,8 +187,8 @@ def _outlook(row: Rollout) -> schedule.Outlook:
 
 
 def _settle(row: Rollout, seen: schedule.Outlook, actor: Actor) -> None:
-    for plan_id in seen.due:
-        lifecycle.hint("run_revisions", plan_id)
+    for plan in TargetPlan.objects.filter(pk__in=seen.due).select_related("target__environment", "rollout__author"):
+        _wake(plan)
     if seen.status == "running":
         if seen.reason != row.reason:
             lifecycle.touch(row, reason=seen.reason)
@@ -197,6 +197,47 @@ def _settle(row: Rollout, seen: schedule.Outlook, actor: Actor) -> None:
     lifecycle.advance(row, seen.status, actor=actor, reason=seen.reason, asked="", **ended)
     if seen.status == "cancelled":
         _close_steps(row, actor)
+
+
+def _wake(plan: TargetPlan) -> None:
+    """Hints a worker for revisions; starts a backfill; or lets a revision wait until the backfill before has soaked."""
+    step = plan.next_step()
+    if step is None or (step.status != StepStatus.APPROVED and step.kind == "backfill"):
+        return
+    if step.kind == "backfill":
+        _start_backfill(plan, step)
+    elif until := Backfill.objects.soaks_until(step):
+        TargetPlan.objects.filter(pk=plan.pk).update(not_before=until)
+        lifecycle.touch(step, reason=f"waits until the backfill before it has soaked: {until:%Y-%m-%d %H:%M:%S} UTC")
+    else:
+        lifecycle.hint("run_revisions", plan.pk)
+
+
+def _start_backfill(plan: TargetPlan, step: Step) -> None:
+    """The step stands for a backfill row, which its own workers carry on; its rollout's approval covers it."""
+    actor, declared, rollout = Actor.system("tick"), step.revision.backfill or {}, plan.rollout
+    lag_limit_s = plan.target.limits.get("max_lag_s") or plan.target.environment.policy["max_lag_s"]
+    backfill, _ = Backfill.objects.get_or_create(
+        step=step,
+        defaults={
+            "target": plan.target,
+            "author": rollout.author,
+            "purpose": f"revision {step.revision.revision}: {step.revision.message}",
+            "table": declared["table"],
+            "set": declared["set"],
+            "where": declared.get("where") or "",
+            "key": declared.get("key"),
+            "max_lag_s": lag_limit_s,
+            "digest": rollout.digest,
+        },
+    )
+    if backfill.status == "declared":
+        lifecycle.advance(backfill, "approved", actor=actor, reason=f"approved with its rollout {rollout.pk}")
+    if backfill.status in {"approved", "failed", "paused"}:
+        changes = {"started_at": Now(), "attempts": 0, "not_before": None, "finished_at": None}
+        lifecycle.advance(backfill, "running", actor=actor, reason="its rollout has come to it", **changes)
+    lifecycle.advance(step, "running", actor=actor, reason="the backfill runs", started_at=Now())
+    lifecycle.hint("run_backfill", backfill.pk)
 
 
 def _close_steps(row: Rollout, actor: Actor) -> None:

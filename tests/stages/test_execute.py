@@ -1,13 +1,15 @@
 """Revisions on a target: under its lock, only what was approved, and the target's own tables decide what is done."""
 
+import shutil
+
 import psycopg
 import pytest
 
 from migrations_app.engines.postgres import catalog, locks
 from migrations_app.engines.postgres.fingerprint import fingerprint
-from migrations_app.models import AuditEvent, Environment, LogLine, Rollout, Step, TargetPlan
-from migrations_app.stages import execute, inventory, rollout
-from tests.stages.conftest import SYSTEM, alembic
+from migrations_app.models import AuditEvent, Backfill, Environment, LogLine, Rollout, Step, TargetPlan
+from migrations_app.stages import discover, execute, inventory, rollout
+from tests.stages.conftest import RECIPE, SHOP, SYSTEM, alembic
 
 
 def steps(row):
@@ -234,3 +236,24 @@ def test_two_workers_never_both_claim_one_plan(scene, shop_at):
     plan = TargetPlan.objects.get(rollout=row)
     claims = [TargetPlan.objects.claim(plan.pk, owner=str(n), lease_s=30) for n in range(5)]
     assert [claim for claim in claims if claim] == [1]
+
+
+def test_a_contract_waits_until_its_backfill_has_soaked(scene, shop_at, tmp_path, ask):
+    scene.project = soaking(scene, tmp_path)
+    url = shop_at("0006")
+    row = scene.drive(scene.started(scene.propose(scene.target(url), to="0009")))
+    assert row.status == "running"
+    assert ask(url, "SELECT version_num FROM alembic_version") == ["0008"]
+    waiting = Step.objects.get(plan__rollout=row, revision__revision="0009")
+    assert (waiting.status, waiting.reason[:40]) == ("approved", "waits until the backfill before it has s")
+    Backfill.objects.update(finished_at="2020-01-01T00:00Z")
+    TargetPlan.objects.filter(rollout=row).update(not_before=None)
+    assert scene.drive(row).status == "succeeded"
+
+
+def soaking(scene, tmp_path):
+    folder = shutil.copytree(SHOP, tmp_path / "shop")
+    path = folder / "migrations" / "versions" / "0009_no_new_order_without_cents.py"
+    path.write_text(path.read_text().replace('"soak_s": 0', '"soak_s": 3600'))
+    source = {"kind": "path", "path": str(folder)}
+    return discover.create_project(actor=scene.actor(scene.root), slug="soaking", name="S", source=source, **RECIPE)

@@ -21,7 +21,7 @@ REPLICA_PATIENCE_S = 60.0
 SLOW_FEED = """
 CREATE FUNCTION feed_search_index() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_sleep(0.001);
+    PERFORM pg_sleep(0.0005);
     RETURN NEW;
 END $$;
 COMMENT ON FUNCTION feed_search_index() IS 'As production has them: one slow trigger, so that there is time to watch';

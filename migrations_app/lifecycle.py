@@ -19,6 +19,7 @@ from migrations_app.models import Actor, AuditEvent, AuditHead
 from migrations_app.models.rows import StatusRow
 
 log = logging.getLogger(__name__)
+HINT_EXPIRES_S = 60  # an older one was sent again long ago; a queue nobody reads must not grow for ever
 
 
 def advance(row: StatusRow, to: str, *, actor: Actor, reason: str, **changes: Any) -> bool:
@@ -110,7 +111,7 @@ def hint(task: str, pk: str) -> None:
 
     def send() -> None:
         try:
-            current_app.send_task(f"tidegate.{task}", args=[pk], retry=False)
+            current_app.send_task(f"tidegate.{task}", args=[pk], retry=False, expires=HINT_EXPIRES_S)
         except (kombu.exceptions.OperationalError, OSError) as error:
             log.warning(
                 "the broker did not take a hint; tick will send it again", extra={"task": task, "why": str(error)}

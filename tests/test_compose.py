@@ -21,7 +21,7 @@ OURS = {name for name, service in SERVICES.items() if "build" in service}
 
 def test_every_part_of_tidegate_and_its_servers_is_there():
     assert set(SERVICES) == {
-        *("control-db", "broker", "setup", "web", "worker", "scheduler"),
+        *("control-db", "broker", "setup", "web", "worker", "steering", "scheduler"),
         *("primary", "replica"),
     }
 
@@ -42,9 +42,14 @@ def test_everything_waits_for_what_it_needs_and_says_whether_it_is_healthy():
     assert set(SERVICES["worker"]["depends_on"]) == {"setup", "control-db", "broker"}
 
 
-def test_the_workers_listen_to_all_four_queues():
-    queues = next(word for word in SERVICES["worker"]["command"] if word.startswith("--queues="))
-    assert set(queues.removeprefix("--queues=").split(",")) == {"control", "revisions", "backfill", "notify"}
+def queues_of(service):
+    queues = next(word for word in SERVICES[service]["command"] if word.startswith("--queues="))
+    return set(queues.removeprefix("--queues=").split(","))
+
+
+def test_all_four_queues_are_served_and_steering_never_waits_behind_work():
+    assert queues_of("worker") == {"revisions", "backfill"}
+    assert queues_of("steering") == {"control", "notify"}
 
 
 def test_every_variable_that_is_set_is_read_by_the_settings():

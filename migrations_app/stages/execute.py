@@ -6,6 +6,7 @@ after its commit) and after (whatever the run said of itself).
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Sequence
@@ -27,11 +28,12 @@ from migrations_app.engines.postgres.sqlstate import classify
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.engines.runner.process import Event
 from migrations_app.engines.runner.runs import Run, start_run
-from migrations_app.errors import TargetUnreachable, TidegateError
+from migrations_app.errors import TidegateError
 from migrations_app.models import Actor, Backfill, LogLine, Rollout, Step, Target, TargetPlan, digest_inputs
 from migrations_app.models.secrets import address_of
 from migrations_app.models.status import StepStatus
 
+log = logging.getLogger(__name__)
 WORKER = Actor.system("worker")
 RENEW_S = 5.0
 LOOK_S = 0.5  # how often a quiet run is looked at: who blocks it, and whether somebody asked to cancel
@@ -75,10 +77,13 @@ class _Work:
         try:
             with connect(address_of(self.plan.target), application_name="tidegate:watch", read_write=True) as conn:
                 self._revisions(conn)
-        except TargetUnreachable as error:
-            self._later(error.detail)
         except psycopg.Error as error:
             self._later(classify(error).advice)
+        except TidegateError as error:
+            self._later(error.detail)
+        except Exception:  # our own fault: counted and shown, instead of tried for ever in silence
+            log.exception("a run failed", extra={"plan": self.plan.pk})
+            self._later("Something failed inside Tidegate; the worker's log says what")
 
     def _revisions(self, conn: psycopg.Connection) -> None:
         """Settles what an earlier worker left, then runs what is left of the segment."""

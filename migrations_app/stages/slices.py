@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,11 +19,12 @@ from migrations_app.engines.backfill.slice import ChunkDone, SliceResult, run_sl
 from migrations_app.engines.postgres import replication
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.sqlstate import Failure, classify
-from migrations_app.errors import Invalid, TargetUnreachable
+from migrations_app.errors import Invalid, TidegateError
 from migrations_app.models import Actor, Backfill, Sample
 from migrations_app.models.secrets import address_of, expected_replicas
 from migrations_app.models.status import BackfillStatus
 
+log = logging.getLogger(__name__)
 WORKER = Actor.system("worker")
 MOST_SAMPLES = 2_000
 MOST_FAILURES = 8  # in a row; then a person has to look
@@ -59,14 +61,18 @@ def _work(row: Backfill, owner: str, epoch: int) -> bool:
             statement_timeout_ms=0,
         ) as conn:
             return _slice(row, conn, owner, epoch)
-    except TargetUnreachable as error:
-        _try_later(row, error.detail)
     except psycopg.Error as error:
         _fail_or_wait(row, classify(error))
     except Fenced as error:
         lifecycle.touch(row, reason=f"this worker gave up: {error.detail}")
     except Invalid as error:
         lifecycle.advance(row, "failed", actor=WORKER, reason=error.detail, finished_at=Now())
+        _tell_rollout(row)
+    except TidegateError as error:
+        _try_later(row, error.detail)
+    except Exception:  # our own fault: counted and shown, instead of tried for ever in silence
+        log.exception("a slice failed", extra={"backfill": row.pk})
+        _try_later(row, "Something failed inside Tidegate; the worker's log says what.")
     return False
 
 

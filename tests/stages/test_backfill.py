@@ -199,4 +199,4 @@ def test_a_target_that_is_away_is_tried_again_later_with_the_reason(scene, expan
 
 
 def _refuse(*_, **__):
-    raise slices.TargetUnreachable("nothing listens there")
+    raise slices.TidegateError("nothing listens there")

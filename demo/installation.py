@@ -115,6 +115,7 @@ class Installation:
         self.processes.clear()
         if self.servers is None:
             stop_all(self.state_dir, at_once=self.for_tests)
+        self.held.close()
 
     def _server_environment(self) -> Mapping[str, str]:
         return self.stack.environment() if self.stack else self.servers or {}
@@ -147,7 +148,6 @@ class Installation:
         try:
             fcntl.flock(self.held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.held.close()
             self.servers = {}  # nothing here is ours to stop
             raise Unprocessable(f"A demo runs in {self.state_dir} already: end that one first.") from None
 

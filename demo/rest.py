@@ -33,9 +33,6 @@ class Api:
     def post(self, path: str, **body: Any) -> Any:
         return self._call("POST", path, body)
 
-    def patch(self, path: str, **body: Any) -> Any:
-        return self._call("PATCH", path, body)
-
     def wait(self, path: str, until: set[str], *, timeout_s: float) -> Any:
         """Asks until the status is one of these (the server answers at once when it changes)."""
         deadline = time.monotonic() + timeout_s

@@ -57,6 +57,15 @@ def database_url(_primary_admin: psycopg.Connection, primary_server_url: str) ->
 
 
 @pytest.fixture
+def second_url(database_url: str, _primary_admin: psycopg.Connection) -> Iterator[str]:
+    """Another empty database, for what is done twice and compared."""
+    name = f"t_{secrets.token_hex(6)}"
+    _primary_admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+    yield urlsplit(database_url)._replace(path=f"/{name}").geturl()
+    _primary_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def admin_conn(primary_server_url: str) -> Iterator[Callable[..., psycopg.Connection]]:
     """`admin_conn(url)` opens a superuser's connection, `autocommit=True` unless told; closed after the test."""
     opened: list[psycopg.Connection] = []

@@ -1,8 +1,5 @@
 """Histories of real projects: through the runner they end exactly where plain Alembic ends."""
 
-import secrets
-from urllib.parse import urlsplit
-
 import psycopg
 import pytest
 
@@ -14,14 +11,6 @@ from migrations_app.engines.runner.runs import start_run
 from tests import corpora
 
 pytestmark = [pytest.mark.corpora, pytest.mark.timeout(300)]
-
-
-@pytest.fixture
-def second_url(database_url, admin_conn):
-    name = f"t_{secrets.token_hex(6)}"
-    admin_conn().execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield urlsplit(database_url)._replace(path=f"/{name}").geturl()
-    admin_conn().execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def state_of(url):

@@ -91,7 +91,7 @@ STEP_EDGES: Edges = {
     ("executed", "inconsistent"): "it says that it is done, and the catalog says otherwise",
     ("failed", "approved"): "an operator retries",
     ("failed", "cancelled"): "its rollout was cancelled",
-    ("inconsistent", "approved"): "an operator retries after a repair",
+    ("inconsistent", "executed"): "an operator has repaired it; the catalog is looked at again",
 }
 STEP_FINAL = frozenset({"verified", "cancelled"})
 STEP_BROKEN = frozenset({"failed", "inconsistent"})

@@ -21,8 +21,8 @@ from migrations_app.engines.risk import statements, verdict
 from migrations_app.engines.risk.facts import Facts
 from migrations_app.engines.runner import bundle as bundles
 from migrations_app.engines.runner import spawn
+from migrations_app.engines.runner.history import History
 from migrations_app.engines.runner.launch import Launch
-from migrations_app.engines.runner.sets import History
 from migrations_app.errors import Invalid, TargetUnreachable, UnknownRevision
 from migrations_app.models import Actor, Target
 from migrations_app.models.secrets import address_of

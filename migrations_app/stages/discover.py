@@ -14,8 +14,8 @@ from migrations_app.engines.risk import verdict
 from migrations_app.engines.runner import bundle as bundles
 from migrations_app.engines.runner import spawn
 from migrations_app.engines.runner.declared import Declared, read_revision
+from migrations_app.engines.runner.history import History
 from migrations_app.engines.runner.launch import Launch
-from migrations_app.engines.runner.sets import History
 from migrations_app.errors import Invalid, ProjectBroken
 from migrations_app.models import Actor, Bundle, Project, Revision
 

@@ -36,7 +36,7 @@ from migrations_app.models.status import StepStatus
 log = logging.getLogger(__name__)
 WORKER = Actor.system("worker")
 RENEW_S = 5.0
-LOOK_S = 0.5  # how often a quiet run is looked at: who blocks it, and whether somebody asked to cancel
+LOOK_S = 0.5  # how often a run is looked at: who blocks it, and whether somebody asked to cancel
 
 
 def run(*, plan_id: str, owner: str) -> str | None:
@@ -66,6 +66,7 @@ class _Work:
     epoch: int
     backend_pid: int | None = None
     renewed: float = field(default_factory=time.monotonic)
+    looked: float = 0.0
     objection: str = ""
     cancelled: bool = False
     steps: dict[str, Step] = field(default_factory=dict)
@@ -75,8 +76,7 @@ class _Work:
         if step is None or step.kind != "revision":
             return
         try:
-            with connect(address_of(self.plan.target), application_name="tidegate:watch", read_write=True) as conn:
-                self._revisions(conn)
+            self._revisions()
         except psycopg.Error as error:
             self._later(classify(error).advice)
         except TidegateError as error:
@@ -85,8 +85,28 @@ class _Work:
             log.exception("a run failed", extra={"plan": self.plan.pk})
             self._later("Something failed inside Tidegate; the worker's log says what")
 
-    def _revisions(self, conn: psycopg.Connection) -> None:
+    def _beside(self) -> psycopg.Connection:
+        """A session of our own on the target, to look from: never the one that migrates."""
+        return connect(address_of(self.plan.target), application_name="tidegate:watch", read_write=True)
+
+    def _revisions(self) -> None:
         """Settles what an earlier worker left, then runs what is left of the segment."""
+        with self._beside() as conn:
+            self._settle_before(conn)
+            segment = self._segment()
+            if not segment:
+                return
+            self.steps = {step.revision.revision: step for step in segment}
+            runs = self._start(segment)
+            try:
+                last = self._follow(runs, conn)
+            finally:
+                runs.kill()
+        with self._beside() as conn:  # the one from before may have broken in the hours between
+            locks.end_sessions(conn, self._name())
+            self._conclude(conn, last, runs.output())
+
+    def _settle_before(self, conn: psycopg.Connection) -> None:
         for session in locks.our_sessions(conn, f"tidegate:{self.plan.pk}:"):
             locks.end_sessions(conn, session.application_name)
         # Only a run of ours that was under way may have left something applied; else it was somebody beside us, and
@@ -94,17 +114,6 @@ class _Work:
         was_under_way = self.plan.steps.filter(kind="revision", status__in=("running", "executed")).exists()
         if was_under_way and self._settle(conn, interrupted="the worker before was lost"):
             self._keep_place(conn)
-        segment = self._segment()
-        if not segment:
-            return
-        self.steps = {step.revision.revision: step for step in segment}
-        runs = self._start(segment)
-        try:
-            last = self._follow(runs, conn)
-        finally:
-            runs.kill()
-        locks.end_sessions(conn, self._name())
-        self._conclude(conn, last, runs.output())
 
     def _segment(self) -> list[Step]:
         """The revisions up to the next backfill: they run as one Alembic run (its ENUM memo lives in one context)."""
@@ -144,12 +153,12 @@ class _Work:
         while True:
             event = runs.next_event(LOOK_S)
             self._keep_lease(runs)
-            if event is None:
-                self._look(runs, conn)
-            elif event.last:
+            if event is not None and event.last:
                 return event
-            else:
+            if event is not None:
                 self._take(runs, conn, event)
+            if event is None or time.monotonic() - self.looked > LOOK_S:
+                self._look(runs, conn)
 
     def _take(self, runs: Run, conn: psycopg.Connection, event: Event) -> None:
         data = event.data
@@ -180,7 +189,8 @@ class _Work:
         self.renewed = time.monotonic()
 
     def _look(self, runs: Run, conn: psycopg.Connection) -> None:
-        """A quiet moment: was a cancel asked, and who keeps our statement waiting?"""
+        """Was a cancel asked, and who keeps our statement waiting?"""
+        self.looked = time.monotonic()
         asked, expected = Rollout.objects.values_list("asked", "status").get(pk=self.plan.rollout_id)
         if (asked == "cancel" or expected != "running") and not self.cancelled:
             self.cancelled = True
@@ -188,7 +198,10 @@ class _Work:
         step = next((step for step in self.steps.values() if step.status == StepStatus.RUNNING), None)
         if step is None or self.backend_pid is None:
             return
-        found = locks.blockers(conn, self.backend_pid)
+        try:
+            found = locks.blockers(conn, self.backend_pid)
+        except psycopg.Error:
+            return  # our window is gone, which is no reason to end a run that goes well
         reason = "Alembic runs it" if not found else f"waits for a lock: {'; '.join(map(_blocker, found[:3]))}"
         if reason != step.reason:
             lifecycle.touch(step, reason=reason)
@@ -218,18 +231,19 @@ class _Work:
         heads = catalog.read_heads(conn, version_table=told["version_table"], schema=told["version_table_schema"])
         done = history.applied(self.plan.rollout.bundle.parents(), heads or ())
         open_steps = self.plan.steps.filter(kind="revision", status__in=("approved", "running", "executed"))
-        changed = False
+        invalid, changed = catalog.invalid_indexes(conn), False
         for step in open_steps.select_related("revision").order_by("position"):
             if (step.revision.revision in done) == (step.direction == "up"):
-                changed = self._verified(conn, step) or changed
+                self._verify(step, invalid)
+                changed = True
             elif step.status == StepStatus.RUNNING:
                 self._move(step, "approved", f"{interrupted}; the target shows nothing of it")
         return changed
 
-    def _verified(self, conn: psycopg.Connection, step: Step) -> bool:
+    def _verify(self, step: Step, invalid: Sequence[str]) -> None:
         if step.status != StepStatus.EXECUTED:
             self._move(step, "executed", "the target's version table shows it applied")
-        broken = [name for name in catalog.invalid_indexes(conn) if name in " ".join(step.statements)]
+        broken = [name for name in invalid if name in " ".join(step.statements)]
         if broken:
             self._move(
                 step,
@@ -239,7 +253,6 @@ class _Work:
             )
         else:
             self._move(step, "verified", "the version table and the catalog agree", finished_at=Now())
-        return True
 
     def _keep_place(self, conn: psycopg.Connection) -> None:
         """What our own run left is what the next one has to find."""

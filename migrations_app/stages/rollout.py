@@ -72,7 +72,8 @@ def retry(*, actor: Actor, rollout: Rollout) -> Rollout:
     with transaction.atomic():
         row = _locked(rollout, {"failed"}, "retried")
         for step in Step.objects.filter(plan__rollout=row, status__in=STEP_BROKEN):
-            lifecycle.advance(step, "approved", actor=actor, reason=f"retried by {actor.name}", finished_at=None)
+            to = "approved" if step.status == StepStatus.FAILED else "executed"
+            lifecycle.advance(step, to, actor=actor, reason=f"retried by {actor.name}", finished_at=None)
         TargetPlan.objects.filter(rollout=row).update(attempts=0, not_before=None)
         _move(row, "running", actor, f"retried by {actor.name}", asked="", finished_at=None)
         lifecycle.hint("progress", row.pk)

@@ -3,7 +3,6 @@
 import pytest
 
 from migrations_app.engines.runner import spawn
-from migrations_app.engines.runner.sets import applied_set, pending
 from migrations_app.errors import AmbiguousHeads, Invalid, ProjectBroken, UnknownRevision
 from tests.engines.histories import launch, lay, project
 
@@ -31,14 +30,6 @@ def test_labels_dependencies_and_merges_are_read(tmp_path):
     assert found.by_id["b1"].depends_on == ("a1",)
     assert found.by_id["c1"].down_revisions == ("a1", "b2")
     assert (found.heads, found.bases) == (("c1",), ("a1", "b1"))
-
-
-def test_what_a_version_table_proves_includes_dependencies(tmp_path):
-    found = read(project(tmp_path, "branches"))
-    assert applied_set(found, ["b2"]) == {"a1", "b1", "b2"}
-    assert [r.revision for r in pending(found, ["b2"])] == ["c1"]
-    with pytest.raises(UnknownRevision, match="zzz"):
-        applied_set(found, ["zzz"])
 
 
 def test_a_plan_is_what_alembic_itself_would_run(tmp_path):

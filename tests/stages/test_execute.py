@@ -257,3 +257,40 @@ def soaking(scene, tmp_path):
     path.write_text(path.read_text().replace('"soak_s": 0', '"soak_s": 3600'))
     source = {"kind": "path", "path": str(folder)}
     return discover.create_project(actor=scene.actor(scene.root), slug="soaking", name="S", source=source, **RECIPE)
+
+
+def test_an_invalid_index_is_named_and_a_repair_is_looked_at_again(scene, shop_at, ask):
+    url = shop_at("0003")
+    row = scene.started(scene.propose(scene.target(url), to="0004"))
+    alembic(url, "0004")  # what a killed worker left: stamped, and an index that no query uses
+    index = ask(url, "SELECT relname FROM pg_class WHERE relname LIKE 'orders_customer%' AND relkind = 'i'")[0]
+    ask(url, f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass")
+    Step.objects.filter(plan__rollout=row).update(status="running")
+    row = scene.drive(row)
+    step = Step.objects.get(plan__rollout=row)
+    assert (row.status, step.status) == ("failed", "inconsistent")
+    assert f"index {index} is INVALID" in step.reason
+    ask(url, f"REINDEX INDEX {index}")
+    row = scene.drive(rollout.retry(actor=scene.actor(scene.alice), rollout=row))
+    assert row.status == "succeeded", row.reason
+
+
+def test_a_cancel_while_a_statement_waits_ends_the_run_and_leaves_nothing(scene, shop_at, ask):
+    url = shop_at("0006")
+    target = scene.target(url, limits={"lock_timeout_ms": 20_000})
+    row = scene.started(scene.propose(target, to="0007"))
+    Rollout.objects.filter(pk=row.pk).update(asked="")
+    looked = execute._Work._look
+
+    def ask_to_cancel_first(self, runs, conn):
+        if self.backend_pid:
+            Rollout.objects.filter(pk=row.pk).update(asked="cancel")
+        looked(self, runs, conn)
+
+    with psycopg.connect(url) as reader, pytest.MonkeyPatch.context() as patch:
+        reader.execute("SELECT count(*) FROM orders")
+        patch.setattr(execute._Work, "_look", ask_to_cancel_first)
+        execute.run(plan_id=TargetPlan.objects.get(rollout=row).pk, owner="test")
+    row = scene.drive(row)
+    assert (row.status, steps(row)) == ("cancelled", {"0007": "cancelled"})
+    assert ask(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tidegate:plan%'") == [0]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from migrations_app.engines.runner import bundle as bundles
+from migrations_app.engines.runner.history import History, Revision
 from migrations_app.engines.runner.interpreter import Interpreter, interpreter
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.engines.runner.limits import Limits
 from migrations_app.engines.runner.process import Event, Process
-from migrations_app.engines.runner.sets import History, Revision
 from migrations_app.engines.runner.workdir import Workdir, workdir
 from migrations_app.errors import AmbiguousHeads, Invalid, ProjectBroken, TidegateError, UnknownRevision
 

@@ -49,7 +49,7 @@ class ShopServer:
             with psycopg.connect(self.url(database), autocommit=True) as conn:
                 conn.execute(SLOW_FEED)
         if revision != "0006":
-            self._alembic(database, revision)
+            self.upgrade(database, revision)
         self._wait_for_replica()
 
     def _wait_for_replica(self) -> None:
@@ -69,7 +69,7 @@ class ShopServer:
         unfinished = f"{SEEDED}_unfinished"
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished)))
         _create(conn, unfinished, template="template1")
-        self._alembic(unfinished, "0006")
+        self.upgrade(unfinished, "0006")
         with psycopg.connect(self.url(unfinished), autocommit=True) as filling:
             filling.execute((SHOP / "seed.sql").read_bytes())
         names = sql.Identifier(unfinished), sql.Identifier(SEEDED)
@@ -97,7 +97,8 @@ class ShopServer:
         conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self.password)))
         conn.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(ROLE)))
 
-    def _alembic(self, database: str, revision: str) -> None:
+    def upgrade(self, database: str, revision: str) -> None:
+        """Plain Alembic, as a team without Tidegate runs it."""
         done = subprocess.run(
             [sys.executable, "-m", "alembic", "upgrade", revision],
             cwd=SHOP,

@@ -89,7 +89,9 @@ def plain_upgrade(corpus: str, url: str, folder: Path) -> str:
 
 def _installed(corpus: str) -> Path:
     pins = HERE / f"{corpus}.txt"
-    root = Path(os.environ.get("TIDEGATE_CORPORA_DIR") or Path(tempfile.gettempdir()) / "tidegate-corpora")
+    root = Path(
+        os.environ.get("TIDEGATE_CORPORA_DIR") or Path(tempfile.gettempdir()) / f"tidegate-corpora-{os.getuid()}"
+    )
     root.mkdir(parents=True, exist_ok=True)
     place = root / f"{corpus}-{hashlib.sha256(pins.read_bytes()).hexdigest()[:12]}"
     with (root / f"{place.name}.lock").open("w") as turn:

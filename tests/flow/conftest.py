@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,9 +12,11 @@ import psycopg
 import pytest
 
 from demo.installation import Installation
-from demo.opening import shop_server
+from demo.opening import register, shop_server
 from demo.people import Tokens, ensure_people
+from demo.rest import Api
 from demo.shop_databases import ShopServer
+from tests.conftest import ReplicaTurn
 
 PORT = 18400
 
@@ -49,3 +51,24 @@ def shop(tidegate: Installation) -> ShopServer:
 @pytest.fixture(scope="session")
 def tokens(tidegate: Installation) -> Tokens:
     return ensure_people(tidegate)
+
+
+@pytest.fixture(scope="session")
+def alice(tidegate: Installation, tokens: Tokens) -> Api:
+    return Api(tidegate.url, tokens.alice)
+
+
+@pytest.fixture
+def make_target(
+    tidegate: Installation, shop: ShopServer, tokens: Tokens, replica_turn: ReplicaTurn, request: pytest.FixtureRequest
+) -> Callable[..., tuple[str, str]]:
+    """`make_target("0007", is_slow=True)`: slug and URL of a registered shop of this test's own."""
+
+    def make(revision: str, *, is_slow: bool = False) -> tuple[str, str]:
+        replica_turn.share()
+        name = request.node.name[:40]
+        shop.make(name, revision=revision, is_slow=is_slow)
+        register(Api(tidegate.url, tokens.root), shop, ("flow", name, 1))
+        return name.replace("_", "-"), shop.url(name)
+
+    return make

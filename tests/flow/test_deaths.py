@@ -8,7 +8,6 @@ import psycopg
 import pytest
 import redis
 
-from demo.opening import register
 from demo.rest import Api
 from tests.flow import MARKS
 
@@ -17,20 +16,10 @@ pytestmark = MARKS
 PATIENCE_S = 60
 
 
-@pytest.fixture(scope="module")
-def alice(tidegate, tokens):
-    return Api(tidegate.url, tokens.alice)
-
-
 @pytest.fixture
-def target(tidegate, shop, tokens, replica_turn, request):
-    """A shop of this test's own, at 0007, where each update takes half a millisecond."""
-    replica_turn.share()
-    root = Api(tidegate.url, tokens.root)
-    name = request.node.name[:40].replace("[", "_").replace("]", "")
-    shop.make(name, revision="0007", is_slow=True)
-    register(root, shop, ("deaths", name, 1))
-    return name.replace("_", "-"), shop.url(name)
+def target(make_target):
+    """At 0007, and each update takes half a millisecond."""
+    return make_target("0007", is_slow=True)
 
 
 def declare(alice, slug, **fields):

@@ -44,7 +44,7 @@ def test_a_dangerous_one_waits_for_a_person_and_then_goes_on(client, tidegate, t
     rollout = json.loads(out)
     again = client(*submit(slug, "head", "--key", f"release-{slug}"))
     assert (again[0], json.loads(again[1])["id"]) == (2, rollout["id"])
-    assert client("approve", rollout["id"], "--digest", rollout["digest"])[0] == 5
+    assert client("approve", rollout["id"], "--digest", rollout["digest"], "--comment", "x")[0] == 5
     Api(tidegate.url, tokens.bob).post(f"rollouts/{rollout['id']}/approve/", digest=rollout["digest"], comment="")
     code, out, err = client("wait", rollout["id"], "--start", "--timeout", "150")
     assert code == 0, err

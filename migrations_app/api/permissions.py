@@ -20,7 +20,7 @@ def actor_of(request: Request) -> Actor:
         token = cast(ApiToken, request.auth)
         request_id = getattr(request, "request_id", "")
         known = Actor.of(cast(User, request.user), via="api", request_id=request_id, is_machine=token.is_machine)
-        request.actor = known  # type: ignore[attr-defined]  # ours
+        request.actor = known  # type: ignore[attr-defined]  # an attribute that we add to the request
     return cast(Actor, known)
 
 

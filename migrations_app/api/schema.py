@@ -17,7 +17,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     target_class = "migrations_app.api.authentication.BearerToken"
     name = "token"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:  # noqa: ARG002 - the library's
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:  # noqa: ARG002 - the library names the arguments
         return {"type": "http", "scheme": "bearer", "description": "A token from `manage.py token create`."}
 
 

@@ -36,7 +36,7 @@ class Docs(SpectacularSwaggerSplitView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]  # the library's
+        answer: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]  # the library has no types here
         answer.data.pop("favicon_href", None)  # by default it comes from somebody else's server
         return answer
 

@@ -12,7 +12,7 @@ import re
 import postgast
 
 # The stub of protobuf's internals is not installed, and nothing else of them is used.
-from google.protobuf.internal import api_implementation  # type: ignore[import-untyped]
+from google.protobuf.internal import api_implementation  # type: ignore[import-untyped]  # protobuf ships no stubs
 
 from migrations_app.engines.risk.names import Node
 from migrations_app.errors import TooLarge

@@ -47,6 +47,7 @@ class Installation:
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.stack: Stack | None = None
+        self.held: IO[str] | None = None
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> Installation:
@@ -83,7 +84,8 @@ class Installation:
         return done.stdout
 
     def _start(self) -> None:
-        self._hold()
+        if not self.for_tests:  # theirs is a fresh directory that nobody else can name
+            self._hold()
         if self.servers is None:
             say("starting PostgreSQL (control; target with its replica) and Valkey ...")
             self.stack = start(self.state_dir, for_tests=self.for_tests)
@@ -115,7 +117,8 @@ class Installation:
         self.processes.clear()
         if self.servers is None:
             stop_all(self.state_dir, at_once=self.for_tests)
-        self.held.close()
+        if self.held is not None:
+            self.held.close()
 
     def _server_environment(self) -> Mapping[str, str]:
         return self.stack.environment() if self.stack else self.servers or {}

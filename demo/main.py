@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from types import FrameType
 
 from demo import once, opening
 from demo.installation import Installation
+from migrations_app.engines.runner.bundle import discard
 from migrations_app.engines.servers.stack import default_state_dir
 from migrations_app.errors import TidegateError
 
@@ -55,7 +55,7 @@ def _once(options: argparse.Namespace) -> int:
             return once.tell(tidegate)
     finally:
         if options.state_dir is None:
-            shutil.rmtree(state_dir, ignore_errors=True)
+            discard(state_dir)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import fcntl
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Generator
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from migrations_app.engines import servers
+from migrations_app.engines.runner.bundle import discard
 from migrations_app.errors import TidegateError
 
 PREFIX = "tidegate-tests-"
@@ -90,7 +90,7 @@ def _start(config: pytest.Config) -> None:
 
 def _stop(state_dir: Path) -> None:
     servers.stop_all(state_dir, at_once=True)
-    shutil.rmtree(state_dir)
+    discard(state_dir)
 
 
 def _sweep() -> None:

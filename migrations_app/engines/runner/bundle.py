@@ -92,7 +92,7 @@ def unpack(archive: bytes, digest: str, into: Path, *, limits: Limits | None = N
         with contextlib.suppress(OSError):
             if digest_of(_on_disk(place)) == digest:
                 return place
-        _discard(place)
+        discard(place)
     contents = dict(_entries(archive, limits or Limits()))
     files = {path: hashlib.sha256(data).hexdigest() for path, data in contents.items()}
     if digest_of(files) != digest:
@@ -108,7 +108,7 @@ def unpack(archive: bytes, digest: str, into: Path, *, limits: Limits | None = N
     try:
         fresh.rename(place)
     except OSError:  # another worker was first, with the same bytes
-        _discard(fresh)
+        discard(fresh)
     return place
 
 
@@ -193,7 +193,8 @@ def _on_disk(place: Path) -> dict[str, str]:
     return files
 
 
-def _discard(place: Path) -> None:
+def discard(place: Path) -> None:
+    """Removes a folder that holds bundles, whose folders are read-only even to their owner."""
     for folder, _, _ in os.walk(place):
         with contextlib.suppress(OSError):
             Path(folder).chmod(0o755)

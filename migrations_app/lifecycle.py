@@ -19,6 +19,8 @@ from migrations_app.models import Actor, AuditEvent, AuditHead
 from migrations_app.models.rows import StatusRow
 
 log = logging.getLogger(__name__)
+# What people know by a name is called so in the audit; everything else by its id.
+CALLED_BY = {"target": "slug", "project": "slug", "environment": "name", "user": "username"}
 HINT_EXPIRES_S = 60  # an older one was sent again long ago; a queue nobody reads must not grow for ever
 
 
@@ -68,7 +70,7 @@ def record(
             via=actor.via,
             action=action,
             object_type=str(subject._meta.model_name),
-            object_id=str(getattr(subject, "slug", "") or subject.pk),
+            object_id=str(getattr(subject, CALLED_BY.get(str(subject._meta.model_name), "pk"))),
             outcome=outcome,
             request_id=actor.request_id,
             digest=str(getattr(subject, "digest", "")),

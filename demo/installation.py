@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -96,6 +97,7 @@ class Installation:
             "TIDEGATE_STATE_DIR": str(self.state_dir),
             "PYTHONUNBUFFERED": "1",
         }
+        self._keep_environment()
         say("preparing Tidegate's own database ...")
         self.python("manage.py", "migrate", "--no-input", "--verbosity=0")
         say("starting web, workers and scheduler ...")
@@ -161,6 +163,13 @@ class Installation:
 
     def _tail(self, name: str) -> str:
         return self._log(name).read_text(errors="replace")[-2000:]
+
+    def _keep_environment(self) -> None:
+        """For a shell that wants to run Tidegate's commands on this installation. It holds passwords: 0600."""
+        kept = self.state_dir / "environment.sh"
+        kept.touch(mode=0o600)
+        names = sorted(name for name in self.environment if name.startswith("TIDEGATE_"))
+        kept.write_text("".join(f"export {name}={shlex.quote(self.environment[name])}\n" for name in names))
 
     def _wait_ready(self) -> None:
         until = time.monotonic() + READY_S

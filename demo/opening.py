@@ -98,6 +98,7 @@ Tidegate is at {tidegate.url}
 
   look first   {tidegate.url}/            what waits for you, and a backfill that runs
   tokens       {tidegate.state_dir}/tokens.json   for the API and clients/tidegate.py
+  commands     . {tidegate.state_dir}/environment.sh && .venv/bin/python manage.py doctor
   logs         {tidegate.state_dir}/logs
 
 Ctrl-C stops everything; `make demo` again goes on where it was.

@@ -1,4 +1,4 @@
-"""What an approval of a rollout binds, gathered from the rows: made when it is planned, and again under the lock."""
+"""What an approval binds, gathered from the rows: made when something is proposed, and again before it runs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from migrations_app.engines import digest, policy
+from migrations_app.engines.backfill.declared import from_literal
 from migrations_app.engines.risk.verdict import RULESET_VERSION
 from migrations_app.models.access import User
+from migrations_app.models.backfills import Backfill
 from migrations_app.models.rollouts import Rollout, Step, TargetPlan
 
 
@@ -69,23 +71,61 @@ def objection(rollout: Rollout) -> str:
         return f"{', '.join(digest.changed(fresh.digest_inputs, now)) or 'something'} differs from what was approved"
     if fresh.dangerous != is_dangerous(fresh):
         return "the verdict differs from the findings"
-    policies = fresh.policies()
-    required = max([fresh.approvals_required, *(int(p["approvals"]) for p in policies if fresh.dangerous)])
-    approvals = fresh.approvals.filter(digest=fresh.digest, decision="approve").select_related("approver")
-    valid = sum(_still_may(approval.approver, fresh, policies) for approval in approvals)
+    return _missing_approvals(fresh, is_dangerous=fresh.dangerous)
+
+
+def of_backfill(backfill: Backfill, table: list[Any]) -> dict[str, Any]:
+    """Every input of a backfill's own digest; `table` is what engines/backfill/declared.identity says of it now."""
+    target = backfill.target
+    return {
+        "kind": "backfill",
+        "author": backfill.author.get_username(),
+        "targets": [target.slug, target.system_identifier, target.database_oid],
+        "definition": {name: getattr(backfill, name) for name in ("table", "set", "where", "key")},
+        "table": table,
+        "verdict": backfill.analysis["hazards"],
+        "ruleset": RULESET_VERSION,
+        "policies": [[target.environment.name, target.environment.policy_version]],
+    }
+
+
+def objection_to_backfill(backfill: Backfill, table: list[Any]) -> str:
+    """Why it may not run (any more), or "". One out of a revision must be what the approved bundle declares.
+
+    Once rows are done, a new policy or ruleset no longer stops it: these were judged at its start.
+    """
+    if backfill.step is not None:
+        revision = backfill.step.revision
+        approved = from_literal(revision.backfill or {}, where_found=revision.path)
+        return "" if backfill.definition() == approved else "its definition is not the one that its revision declares"
+    now = digest.plain(of_backfill(backfill, table))
+    has_begun = backfill.rows_scanned > 0
+    if has_begun:
+        now |= {name: backfill.digest_inputs[name] for name in ("policies", "ruleset")}
+    if digest.of(now) != backfill.digest:
+        return f"{', '.join(digest.changed(backfill.digest_inputs, now)) or 'something'} differs from what was approved"
+    return "" if has_begun else _missing_approvals(backfill, is_dangerous=bool(backfill.analysis["dangerous"]))
+
+
+def _missing_approvals(subject: Rollout | Backfill, *, is_dangerous: bool) -> str:
+    """The stricter of the policy then and now, counted over those who may still approve."""
+    policies = subject.policies()
+    required = max([subject.approvals_required, *(int(p["approvals"]) for p in policies if is_dangerous)])
+    approvals = subject.approvals.filter(digest=subject.digest, decision="approve").select_related("approver")
+    valid = sum(_still_may(approval.approver, subject, policies) for approval in approvals)
     if valid < required:
         return f"{valid} of {required} approvals are still valid: an approver has left, or the policy was tightened"
     return ""
 
 
-def _still_may(approver: User, rollout: Rollout, policies: Sequence[dict[str, Any]]) -> bool:
+def _still_may(approver: User, subject: Rollout | Backfill, policies: Sequence[dict[str, Any]]) -> bool:
     return (
         approver.is_active
         and policy.may(
             kind="machine" if approver.is_machine else "person",
             roles=approver.roles,
             verb="approve",
-            is_author=approver.pk == rollout.author_id,
+            is_author=approver.pk == subject.author_id,
             policies=policies,
         ).allowed
     )

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from migrations_app import lifecycle
 from migrations_app.engines import digest, policy
@@ -16,7 +17,7 @@ from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.facts import read_facts
 from migrations_app.engines.risk import verdict
 from migrations_app.errors import Conflict
-from migrations_app.models import Actor, Backfill, Target, User
+from migrations_app.models import Actor, Backfill, Target, User, digest_inputs
 from migrations_app.models.secrets import address_of
 
 ADJUSTABLE = ("max_lag_s", "chunk_ms", "workers")
@@ -60,6 +61,10 @@ def declare(
 def start(*, actor: Actor, backfill: Backfill) -> Backfill:
     """Lets an approved backfill run."""
     lifecycle.require(actor, "operate", backfill)
+    if backfill.expires_at and backfill.expires_at < timezone.now():
+        why = f"its approval ran out at {backfill.expires_at:%Y-%m-%d %H:%M} UTC: declare it again"
+        _move(backfill, {"approved"}, "stale", actor, why, finished_at=Now())
+        raise Conflict(f"It cannot start: {why}", code="expired")
     return _move(backfill, {"approved"}, "running", actor, f"started by {actor.name}", started_at=Now())
 
 
@@ -120,16 +125,7 @@ def _judge(row: Backfill, conn: psycopg.Connection, checked: definition.Checked)
     quorum = policy.quorum(dangerous=analysis["dangerous"], hazards=analysis["hazards"], policies=row.policies())
     row.analysis, row.guarantee, row.rows_estimated = analysis, checked.guarantee, checked.rows_estimated
     row.approvals_required, row.approvals_reason = quorum.required, quorum.reason
-    row.digest_inputs = {
-        "kind": "backfill",
-        "author": row.author.get_username(),
-        "targets": [row.target.slug, row.target.system_identifier, row.target.database_oid],
-        "definition": {"table": row.table, "set": row.set, "where": row.where, "key": row.key},
-        "table": declared.identity(checked),
-        "verdict": analysis["hazards"],
-        "ruleset": verdict.RULESET_VERSION,
-        "policies": [[row.target.environment.name, row.target.environment.policy_version]],
-    }
+    row.digest_inputs = digest.plain(digest_inputs.of_backfill(row, declared.identity(checked)))
     row.digest = digest.of(row.digest_inputs)
 
 

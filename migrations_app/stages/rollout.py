@@ -58,6 +58,7 @@ def resume(*, actor: Actor, rollout: Rollout) -> Rollout:
     lifecycle.require(actor, "operate", rollout)
     with transaction.atomic():
         row = _locked(rollout, {"paused"}, "resumed")
+        _refuse_expired(row)
         _move(row, "running", actor, f"resumed by {actor.name}", asked="")
         for backfill in Backfill.objects.filter(step__plan__rollout=row, status="paused"):
             lifecycle.advance(backfill, "running", actor=actor, reason=f"resumed with its rollout by {actor.name}")
@@ -71,6 +72,7 @@ def retry(*, actor: Actor, rollout: Rollout) -> Rollout:
     lifecycle.require(actor, "operate", rollout)
     with transaction.atomic():
         row = _locked(rollout, {"failed"}, "retried")
+        _refuse_expired(row)
         for step in Step.objects.filter(plan__rollout=row, status__in=STEP_BROKEN):
             to = "approved" if step.status == StepStatus.FAILED else "executed"
             lifecycle.advance(step, to, actor=actor, reason=f"retried by {actor.name}", finished_at=None)
@@ -128,6 +130,12 @@ def _ask(actor: Actor, rollout: Rollout, what: str, *, verb: str, allowed: set[s
                 lifecycle.advance(backfill, to, actor=actor, reason=f"{what} of its rollout asked by {actor.name}")
         lifecycle.hint("progress", row.pk)
     return row
+
+
+def _refuse_expired(row: Rollout) -> None:
+    if row.expires_at and row.expires_at <= timezone.now():
+        when = f"{row.expires_at:%Y-%m-%d %H:%M} UTC"
+        raise Conflict(f"Its approval ran out at {when}: propose what is left again.", code="expired")
 
 
 def _expire(row: Rollout) -> bool:

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from migrations_app import lifecycle
-from migrations_app.engines import digest
 from migrations_app.engines.backfill import declared, definition, estimate, throttle, verify
 from migrations_app.engines.backfill.checkpoint import Checkpoint, Fenced
 from migrations_app.engines.backfill.slice import ChunkDone, SliceResult, run_slice
@@ -20,7 +19,7 @@ from migrations_app.engines.postgres import replication
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.sqlstate import Failure, classify
 from migrations_app.errors import Invalid, TidegateError
-from migrations_app.models import Actor, Backfill, Sample
+from migrations_app.models import Actor, Backfill, Sample, digest_inputs
 from migrations_app.models.secrets import address_of, expected_replicas
 from migrations_app.models.status import BackfillStatus
 
@@ -89,7 +88,7 @@ def _obey(row: Backfill) -> bool:
 
 def _slice(row: Backfill, conn: psycopg.Connection, owner: str, epoch: int) -> bool:
     checked = definition.check(conn, row.definition())
-    if _is_stale(row, checked):
+    if row.status == BackfillStatus.RUNNING and _is_stale(row, checked):
         return False
     if not row.rows_estimated and not row.rows_scanned:
         # One out of a revision: only now, with its table made, is there anything to measure.
@@ -155,13 +154,13 @@ def _tell_rollout(row: Backfill) -> None:
 
 
 def _is_stale(row: Backfill, checked: definition.Checked) -> bool:
-    """The table must be the one that was approved: the same one, with the same key and columns."""
-    now = {**row.digest_inputs, "table": declared.identity(checked)}
-    if not row.digest_inputs or digest.of(now) == row.digest:
+    """It must be what was approved, on the very table it was approved for."""
+    objection = digest_inputs.objection_to_backfill(row, declared.identity(checked))
+    if not objection:
         return False
-    what = ", ".join(digest.changed(row.digest_inputs, now)) or "its definition"
-    reason = f"{what} changed since it was approved: declare it again"
-    return lifecycle.advance(row, "stale", actor=WORKER, reason=reason, finished_at=Now())
+    lifecycle.advance(row, "stale", actor=WORKER, reason=f"{objection}: declare it again", finished_at=Now())
+    _tell_rollout(row)
+    return True
 
 
 def _kept(row: Backfill, epoch: int) -> Checkpoint:

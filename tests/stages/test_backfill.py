@@ -7,7 +7,7 @@ from migrations_app.engines.backfill import checkpoint
 from migrations_app.errors import Conflict, Forbidden, Invalid
 from migrations_app.models import Backfill
 from migrations_app.models.secrets import address_of
-from migrations_app.stages import approve, backfill, slices
+from migrations_app.stages import approve, backfill, inventory, slices
 
 CENTS = {"total_cents": "round(total * 100)::bigint"}
 
@@ -200,3 +200,32 @@ def test_a_target_that_is_away_is_tried_again_later_with_the_reason(scene, expan
 
 def _refuse(*_, **__):
     raise slices.TidegateError("nothing listens there")
+
+
+@pytest.mark.parametrize("tamper", ["set", "where", "policy", "approver"])
+def test_what_differs_from_the_approved_backfill_changes_no_row(scene, expanded, declare, tamper):
+    row = declare(expanded, set={"total": "total + 1"}, where="id > 0 OR id IS NULL")
+    row = approve.approve(actor=scene.actor(scene.bob), user=scene.bob, subject=row, digest=row.digest)
+    {
+        "set": lambda: Backfill.objects.filter(pk=row.pk).update(set={"total": "0"}),
+        "where": lambda: Backfill.objects.filter(pk=row.pk).update(where="true"),
+        "policy": lambda: inventory.update_environment(
+            actor=scene.actor(scene.root), environment=scene.environment, policy={"approvals": 2}
+        ),
+        "approver": scene.bob.groups.clear,
+    }[tamper]()
+    row = run(scene, row)
+    assert (row.status, row.rows_done) == ("stale", 0)
+    with psycopg.connect(_url(expanded)) as conn:
+        assert conn.execute("SELECT sum(total) FROM orders").fetchone() == (sum(range(1, 3001)),)
+
+
+def test_an_approval_that_ran_out_does_not_start_a_backfill(scene, expanded, declare):
+    row = declare(expanded)
+    Backfill.objects.filter(pk=row.pk).update(expires_at="2020-01-01T00:00Z")
+    row.refresh_from_db()
+    with pytest.raises(Conflict) as refused:
+        backfill.start(actor=scene.actor(scene.alice), backfill=row)
+    assert refused.value.code == "expired"
+    row.refresh_from_db()
+    assert row.status == "stale"

@@ -294,3 +294,25 @@ def test_a_cancel_while_a_statement_waits_ends_the_run_and_leaves_nothing(scene,
     row = scene.drive(row)
     assert (row.status, steps(row)) == ("cancelled", {"0007": "cancelled"})
     assert ask(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'tidegate:plan%'") == [0]
+
+
+def test_a_backfill_that_is_not_what_its_revision_declares_changes_no_row(scene, shop_at, ask):
+    url = shop_at("0007")
+    row = scene.started(scene.propose(scene.target(url), to="0008"))
+    execute.run(plan_id=TargetPlan.objects.get(rollout=row).pk, owner="test")
+    rollout.progress(rollout_id=row.pk)
+    Backfill.objects.update(set={"total_cents": "0"})
+    row = scene.drive(row)
+    assert row.status == "failed"
+    assert "not the one that its revision declares" in row.plans.get().steps.get(kind="backfill").reason
+    assert ask(url, "SELECT count(total_cents) FROM orders") == [0]
+
+
+def test_a_paused_rollout_does_not_go_on_once_its_approval_ran_out(scene, shop_at):
+    row = scene.started(scene.approved(scene.propose(scene.target(shop_at("0010")))))
+    rollout.pause(actor=scene.actor(scene.alice), rollout=row)
+    rollout.progress(rollout_id=row.pk)
+    Rollout.objects.filter(pk=row.pk).update(expires_at="2020-01-01T00:00Z")
+    with pytest.raises(execute.TidegateError) as late:
+        rollout.resume(actor=scene.actor(scene.alice), rollout=row)
+    assert late.value.code == "expired"

@@ -35,7 +35,7 @@ def from_literal(declared: Mapping[str, Any], *, where_found: str) -> Definition
         told = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
         raise Invalid(f"tidegate_backfill in {where_found}: {told}.", errors=errors)
     key = declared.get("key")
-    return Definition(declared["table"], declared["set"], declared.get("where"), tuple(key) if key else None)
+    return Definition(declared["table"], declared["set"], declared.get("where") or None, tuple(key) if key else None)
 
 
 def identity(checked: Checked) -> list[Any]:

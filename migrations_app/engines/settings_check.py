@@ -37,13 +37,13 @@ def _names(value: Any) -> str | None:
     return None if ok else "must be a list of names"
 
 
-def _window(value: Any) -> str | None:
-    ok = value is None or (isinstance(value, Mapping) and {"start", "end", "zone"} <= set(value))
-    return None if ok else 'must be null or {"start": "22:00", "end": "04:00", "zone": "Europe/Berlin"}'
+def _only(value_now: Any, spelled: str) -> Check:
+    """For what the contract names and nothing enforces yet: a setting that is kept and ignored would be a lie."""
 
+    def check(value: Any) -> str | None:
+        return None if value == value_now else f"is not enforced by this version, so it can only be {spelled}"
 
-def _list(value: Any) -> str | None:
-    return None if isinstance(value, list) else "must be a list"
+    return check
 
 
 POLICY: Mapping[str, Check] = {
@@ -51,9 +51,9 @@ POLICY: Mapping[str, Check] = {
     "approver_groups": _names,
     "allow_self_approval": _boolean,
     "expires_h": _number(1, 24 * 365, " hours"),
-    "freeze": _list,
-    "window": _window,
-    "require_rehearsal": _boolean,
+    "freeze": _only([], "an empty list"),
+    "window": _only(None, "null"),
+    "require_rehearsal": _only(value_now=False, spelled="false"),
     "max_lag_s": _number(0.1, 3600, " seconds"),
 }
 LIMITS: Mapping[str, Check] = {

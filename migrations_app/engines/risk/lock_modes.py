@@ -28,6 +28,13 @@ class Touch:
     scan: bool = False
     rewrite: bool = False
 
+    def with_all_of(self, other: Touch | None) -> Touch:
+        """Both locks on the same relation as one."""
+        if other is None:
+            return self
+        mode = stronger(self.mode, other.mode)
+        return Touch(self.name, mode, self.scan or other.scan, self.rewrite or other.rewrite)
+
 
 def stronger(one: str | None, other: str | None) -> str | None:
     """The stronger of two modes; None is none."""

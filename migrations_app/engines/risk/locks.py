@@ -28,6 +28,8 @@ class Footprint:
     lock: str | None = None
     scan: bool = False
     rewrite: bool = False
+    touches: tuple[Touch, ...] = ()
+    """The locks on existing tables, one a table: its strongest mode, and whether the table is scanned or rewritten."""
 
 
 def footprint(statement: Statement, session: Session) -> Footprint:
@@ -36,15 +38,20 @@ def footprint(statement: Statement, session: Session) -> Footprint:
     if touching is None:
         return Footprint()
     tables: dict[str, None] = {}
-    lock, scan, rewrite = None, False, False
+    held: dict[str, Touch] = {}
     for touch in touching(statement, session):
         if names.is_catalog(touch.name):
             continue
         tables[touch.name] = None
-        if session.relation(touch.name).is_existing:
-            lock = stronger(lock, touch.mode)
-            scan, rewrite = scan or touch.scan, rewrite or touch.rewrite
-    return Footprint(tuple(tables), lock, scan or rewrite, rewrite)
+        if touch.mode is not None and session.relation(touch.name).is_existing:
+            key = session.qualified(touch.name)
+            held[key] = touch.with_all_of(held.get(key))
+    touches = tuple(held.values())
+    lock = None
+    for touch in touches:
+        lock = stronger(lock, touch.mode)
+    rewrite = any(touch.rewrite for touch in touches)
+    return Footprint(tuple(tables), lock, rewrite or any(touch.scan for touch in touches), rewrite, touches)
 
 
 def _drop(statement: Statement, session: Session) -> Iterator[Touch]:

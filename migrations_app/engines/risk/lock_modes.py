@@ -16,6 +16,8 @@ MODES = (
 )
 """The lock modes of tables, weakest first."""
 AS, RS, RX, SUE, SH, SRX, EX, AX = MODES
+BLOCKING = frozenset({SH, SRX, EX, AX})
+"""Those that at least writers wait for."""
 _STRENGTH = {mode: strength for strength, mode in enumerate(MODES)}
 
 

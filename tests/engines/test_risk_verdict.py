@@ -11,7 +11,8 @@ from migrations_app.errors import Invalid, TooLarge
 def test_the_answer_has_exactly_the_fields_of_the_contract() -> None:
     answer = analyse("SELECT 1;\n\n-- gone\nDROP TABLE users", revision="abc").to_json()
     assert set(answer) == {
-        "dangerous", "level", "statements", "hazards", "lock", "rewrite", "opaque", "facts", "rehearsed", "fails",
+        "dangerous", "level", "statements", "findings", "hazards", "lock", "rewrite", "opaque", "facts", "rehearsed",
+        "fails",
     }  # fmt: skip
     statement = answer["statements"][1]
     assert set(statement) == {

@@ -37,6 +37,12 @@ def _at_add_column(step: Subcommand) -> None:
         # Added or already there, and no catalog that could prove that it is new.
         return
     add_column(step.relation, definition)
+    _note(step, "column", definition.colname)
+
+
+def _note(step: Subcommand, what: str, name: str) -> None:
+    table = step.session.qualified(names.of_range(step.statement.node.relation))
+    step.session.transaction.note(what, table, name, by=step.statement.index)
 
 
 def _at_drop_column(step: Subcommand) -> None:
@@ -52,7 +58,9 @@ def _at_not_null(step: Subcommand) -> None:
 
 
 def _at_add_constraint(step: Subcommand) -> None:
-    add_constraint(step.relation, constraint_of(getattr(step.command, "def").constraint))
+    constraint = constraint_of(getattr(step.command, "def").constraint)
+    add_constraint(step.relation, constraint)
+    _note(step, "constraint", constraint.name)
 
 
 def _at_drop_constraint(step: Subcommand) -> None:

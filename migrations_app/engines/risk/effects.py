@@ -8,7 +8,7 @@ from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import alter_effects, names
 from migrations_app.engines.risk.definitions import add_column, add_constraint, constraint_of
-from migrations_app.engines.risk.names import inner
+from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Column, Relation, Session
 from migrations_app.engines.risk.statements import Statement
 
@@ -65,8 +65,10 @@ def _select(statement: Statement, session: Session) -> None:
         call = inner(target.res_target.val)
         if call.DESCRIPTOR.name == "FuncCall" and names.bare(names.of_strings(call.funcname)) == "set_config":
             arguments = [argument.a_const.sval.sval for argument in call.args]
-            if arguments[0] == "search_path" and len(arguments) > 1:
-                value = arguments[1]
+            if len(arguments) < 2:
+                continue
+            session.settings[arguments[0].lower()] = value = arguments[1]
+            if arguments[0] == "search_path":
                 parts = (part.strip(' "') for part in value.split(","))
                 session.search_path = tuple(part for part in parts if part not in ("", "$user"))
     # In a plpgsql body INTO fills variables; only a plain SELECT INTO makes a table.
@@ -126,8 +128,31 @@ def _alter_table(statement: Statement, session: Session) -> None:
 
 def _set(statement: Statement, session: Session) -> None:
     node = statement.node
-    if node.name != "search_path":
-        return
+    kept = session.transaction.settings if node.is_local else session.settings
+    if node.kind == pg.VAR_SET_VALUE:
+        kept[node.name.lower()] = ", ".join(_plain(item) for item in node.args)
+    elif node.kind == pg.VAR_RESET_ALL:
+        session.settings.clear()
+    else:
+        kept.pop(node.name.lower(), None)
+    if node.name == "search_path":
+        _set_search_path(node, session)
+
+
+def _plain(node: Node) -> str:
+    """A value as SHOW would spell it: SET TIME ZONE INTERVAL and the like come out as their text."""
+    node = inner(node)
+    if node.DESCRIPTOR.name == "TypeCast":
+        return _plain(node.arg)
+    if node.DESCRIPTOR.name != "A_Const":
+        return ""
+    which = node.WhichOneof("val")
+    if which == "boolval":
+        return "on" if node.boolval.boolval else "off"
+    return str({"sval": node.sval.sval, "ival": node.ival.ival, "fval": node.fval.fval}.get(which, ""))
+
+
+def _set_search_path(node: Node, session: Session) -> None:
     if node.kind == pg.VAR_SET_VALUE:
         parts = [item.a_const.sval.sval for item in node.args]
         # SET search_path = 'a, b' with quotes names ONE schema in PostgreSQL, and so it does here.
@@ -172,6 +197,8 @@ def _enum_value(statement: Statement, session: Session) -> None:
     labels = session.type_labels(name)
     if labels is not None and not statement.node.old_val:
         session.enums[name] = (*labels, statement.node.new_val)
+    if session.in_transaction and not statement.node.old_val and not session.made_here("type", name):
+        session.transaction.note("enum-value", name, statement.node.new_val, by=statement.index)
 
 
 def _made(session: Session, statement: Statement, kind: str, name: str) -> None:

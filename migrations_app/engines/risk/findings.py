@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from migrations_app.engines.risk.facts import Question
 from migrations_app.engines.risk.names import bare, quoted
 
 if TYPE_CHECKING:
@@ -32,15 +33,25 @@ class Hit:
     safe_way: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     fails: str | None = None
+    line: int | None = None
+    """For rules of a whole revision: the line of its file."""
 
 
 Check = Callable[["Statement", "Session"], Iterable[Hit]]
+Ask = Callable[["Statement", "Session"], Iterable[Question | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Fixed text plus one pure function. `nodes` are the parse tree nodes it wants to see ("delete_stmt"); an ALTER
-    TABLE is told apart by its subcommand ("AT_DropColumn"). `safe_way` may name {table}, {column} and {name}."""
+    """Fixed text plus one pure function. `safe_way` may name {table}, {table_name}, {column} and {name}.
+
+    `nodes` are the parse tree nodes it wants to see ("delete_stmt"); an ALTER TABLE is told apart by its subcommand
+    ("AT_DropColumn"). Besides there are
+    "@lock"       every statement that locks an existing table with SHARE or stronger (`session.footprint`)
+    "@held"       every statement that touches an existing table while the transaction holds ACCESS EXCLUSIVE on one
+    "@revision"   once for each Alembic revision, `statement.node` being its RevisionSql, before its statements
+    "@rehearsal"  once for each rehearsed revision, `statement.node` being its RevisionSql, after its statements
+    """
 
     id: str
     severity: Severity
@@ -51,6 +62,8 @@ class Rule:
     check: Check
     destroys: bool = False
     """Whether a danger of this rule is lost rows or values, which nothing brings back: critical."""
+    ask: Ask | None = None
+    """What the rule wants to know of the rows, asked before `check`; the answers are in `session.facts.answers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +79,7 @@ class Finding:
     column: str | None = None
     evidence: Evidence = field(default_factory=dict)
     fails: str | None = None
+    line: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         answer: dict[str, Any] = {
@@ -79,6 +93,8 @@ class Finding:
             answer["table"] = self.table
         if self.column is not None:
             answer["column"] = self.column
+        if self.line is not None:
+            answer["line"] = self.line
         return answer | {"evidence": dict(self.evidence)}
 
 
@@ -103,4 +119,5 @@ def to_finding(rule: Rule, hit: Hit, *, inside: str) -> Finding:
         column=hit.column,
         evidence=hit.evidence,
         fails=hit.fails,
+        line=hit.line,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,11 @@ _HOLDERS = {
     "create_table_as_stmt": "CREATE TABLE AS",
     "declare_cursor_stmt": "a cursor",
 }
+
+HOLDING = frozenset(
+    {*_QUERIES.values(), *_HOLDERS, "explain_stmt", "do_stmt", "call_stmt", "execute_stmt"},
+)
+"""The nodes that may hold another statement, or call a function; all others are just themselves."""
 
 
 def unfold(statement: Statement, session: Session, depth: int = 0) -> Iterator[Statement]:
@@ -90,11 +96,22 @@ def _calls(statement: Statement, calls: Sequence[Node], session: Session, depth:
     for call in calls:
         name = names.of_strings(call.funcname)
         plain = names.bare(name)
-        made = session.functions.get(plain)
+        made = session.functions.get(plain) or _in_catalog(name, session)
         if made is not None and depth < _DEPTH:
             yield from _function(statement, made, plain, session, depth)
         elif made is not None or plain.lower() not in known_functions() or not _is_plain(name):
             yield opaque(statement, f"{name}(): what this function does is not in the input")
+
+
+def _in_catalog(name: str, session: Session) -> Statement | None:
+    """The function as its CREATE would be; None when the target has none of this name, or several."""
+    overloads = session.facts.function(name) if session.facts else ()
+    if len(overloads) != 1 or not overloads[0].definition:
+        return None
+    with suppress(TidegateError):
+        (statement,) = statements.parse(overloads[0].definition)
+        return statement
+    return None
 
 
 def _is_plain(name: str) -> bool:
@@ -147,7 +164,9 @@ def _body(
 
 def _piece(statement: Statement, piece: BodySql, inside: str, session: Session, depth: int) -> Iterator[Statement]:
     if piece.sql is None:
-        yield opaque(statement, f"{inside}: EXECUTE {piece.source}")
+        # What a rehearsal recorded of it stands behind this statement.
+        if not session.is_resolved:
+            yield opaque(statement, f"{inside}: EXECUTE {piece.source}")
         return
     try:
         parsed = statements.parse(piece.sql)

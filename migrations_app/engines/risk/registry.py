@@ -32,6 +32,9 @@ _BY_NODE: dict[str, tuple[Rule, ...]] = {
     node: tuple(rule for rule in RULES.values() if node in rule.nodes)
     for node in {node for rule in RULES.values() for node in rule.nodes}
 }
+ON_LOCK, ON_HELD, ON_REVISION, ON_REHEARSAL = (
+    _BY_NODE.get(node, ()) for node in ("@lock", "@held", "@revision", "@rehearsal")
+)
 _BY_SUBCOMMAND: dict[int, tuple[Rule, ...]] = {
     number: _BY_NODE[name] for name, number in pg.AlterTableType.items() if name in _BY_NODE
 }

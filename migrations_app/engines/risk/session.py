@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrations_app.engines.risk.facts import ColumnFacts, ConstraintFacts, Facts, TableFacts
+from migrations_app.engines.risk.lock_modes import Touch
 from migrations_app.engines.risk.names import bare
 from migrations_app.engines.risk.statements import Statement
+from migrations_app.engines.risk.transaction import Transaction
 
 
 @dataclass(slots=True)
@@ -107,6 +109,14 @@ class Session:
         self.functions: dict[str, Statement] = {}
         self.index_tables: dict[str, str] = {}
         self.prepared: set[str] = set()
+        self.settings: dict[str, str] = {}
+        """What SET left behind, by name in lower case; see `setting`."""
+        self.transaction = Transaction()
+        self.touches: tuple[Touch, ...] = ()
+        """The locks of the statement that the rules look at now, on existing tables."""
+        self.is_revision = False
+        self.is_resolved = False
+        """A rehearsal has recorded what dynamic SQL really ran, so that it is no longer opaque."""
         self._savepoints: list[tuple[str, dict[str, object]]] = []
         self.begin(statements, is_transactional=is_transactional)
 
@@ -120,13 +130,31 @@ class Session:
         self.outside = outside
         self.statements = statements
         self.in_transaction = is_transactional
+        self.transaction = Transaction()
         # Copying the state is only worth it when the input holds a ROLLBACK at all.
         self._may_roll_back = any("rollback" in statement.sql[:12].lower() for statement in statements)
 
     def at(self, statement: Statement) -> None:
-        """The next statement is this one."""
+        """The next statement is this one. What runs outside of the transaction ends the one before it."""
         if self.outside:
             self.in_transaction = statement.index not in self.outside
+        if not self.in_transaction:
+            self.transaction = Transaction()
+
+    def past(self, statement: Statement, touches: Sequence[Touch]) -> None:
+        """The statement has run: its locks stay until the transaction ends."""
+        if touches and self.in_transaction:
+            locks = {self.qualified(touch.name): (self.relation(touch.name), touch) for touch in touches}
+            self.transaction.hold(locks, by=statement.index)
+
+    def setting(self, name: str) -> str | None:
+        """The value of a parameter as this input leaves it; None when the input says nothing of it.
+
+        The time zone is known from the catalog as well.
+        """
+        local = self.transaction.settings.get(name)
+        known = local if local is not None else self.settings.get(name)
+        return known if known is not None or self.facts is None or name != "timezone" else self.facts.timezone
 
     def relation(self, name: str) -> Relation:
         """What PostgreSQL would resolve the name to at this point of the input."""
@@ -180,7 +208,10 @@ class Session:
         self.forget(old)
         relation = copy.copy(relation)
         relation.name = new
-        self.relations[new if "." in new else f"{key.rpartition('.')[0]}.{new}"] = relation
+        new_key = new if "." in new else f"{key.rpartition('.')[0]}.{new}"
+        self.relations[new_key] = relation
+        if key in self.transaction.held:
+            self.transaction.held[new_key] = self.transaction.held.pop(key)
 
     def settle(self) -> None:
         """A new revision begins: what earlier ones made exists now and may have been filled, its types stay known."""
@@ -239,6 +270,8 @@ class Session:
 
     def restore(self, name: str) -> None:
         """ROLLBACK (empty name: to the first) or ROLLBACK TO a savepoint: what the input made since is not there."""
+        if not name:
+            self.transaction = Transaction()
         while self._savepoints:
             saved, state = self._savepoints.pop()
             if saved == name or (not name and not self._savepoints):
@@ -251,10 +284,11 @@ class Session:
     def release(self) -> None:
         """COMMIT: what the input made stays, but for temporary tables that say otherwise."""
         self._savepoints.clear()
+        self.transaction = Transaction()
         self.relations = {key: each for key, each in self.relations.items() if not each.ends_with_commit}
 
 
-_ROLLED_BACK = ("search_path", "relations", "gone", "made", "enums", "functions", "index_tables")
+_ROLLED_BACK = ("search_path", "settings", "relations", "gone", "made", "enums", "functions", "index_tables")
 
 
 def _copied(state: Any) -> Any:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from functools import partial
 
-from migrations_app.engines.risk import effects, locks, names, nested, registry, statements
-from migrations_app.engines.risk.facts import Facts
-from migrations_app.engines.risk.findings import Finding, to_finding
-from migrations_app.engines.risk.lock_modes import stronger
+from migrations_app.engines.risk import effects, locks, nested, registry, statements
+from migrations_app.engines.risk.analysis import LEVELS, Analysis, Judged, combine
+from migrations_app.engines.risk.facts import Facts, Question
+from migrations_app.engines.risk.findings import Finding, Rule, to_finding
+from migrations_app.engines.risk.lock_modes import BLOCKING, stronger
+from migrations_app.engines.risk.needs import needed_tables
 from migrations_app.engines.risk.registry import RULESET_VERSION
+from migrations_app.engines.risk.revision_sql import RevisionSql
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.errors import TidegateError
@@ -26,115 +28,10 @@ __all__ = [
     "analyse_each",
     "combine",
     "needed_tables",
+    "questions",
 ]
 
-Level = Literal["low", "medium", "high", "critical"]
-LEVELS: tuple[Level, ...] = ("low", "medium", "high", "critical")
-"""Mildest first. Medium: a hazard. High: dangerous. Critical: rows or values would be lost for good."""
-
-_WORST_FIRST = ("danger", "hazard", "advice")
-_FAILURES = {
-    "25001": "It cannot run inside a transaction block.",
-    "23502": "Existing rows would hold NULL in a column that forbids it.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One statement with its locks and findings. `lock` counts only tables that existed before the input."""
-
-    index: int
-    line: int
-    sql: str
-    kind: str
-    tables: tuple[str, ...]
-    lock: str | None
-    rewrite: bool
-    scan: bool
-    findings: tuple[Finding, ...]
-    revision: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        answer: dict[str, Any] = {"index": self.index, "line": self.line, "sql": self.sql, "kind": self.kind}
-        if self.revision is not None:
-            answer["revision"] = self.revision
-        return answer | {
-            "tables": list(self.tables),
-            "lock": self.lock,
-            "rewrite": self.rewrite,
-            "scan": self.scan,
-            "findings": [finding.to_json() for finding in self.findings],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Analysis:
-    """The verdict. `opaque` lists in words what could not be seen into; any of it is dangerous until rehearsed."""
-
-    statements: tuple[Judged, ...]
-    opaque: tuple[str, ...]
-    facts: Literal["catalog", "none"]
-
-    @property
-    def findings(self) -> list[Finding]:
-        return [finding for statement in self.statements for finding in statement.findings]
-
-    @property
-    def dangerous(self) -> bool:
-        """Whether it needs a human."""
-        return bool(self.opaque) or any(finding.severity == "danger" for finding in self.findings)
-
-    @property
-    def hazards(self) -> list[str]:
-        """The ids of the rules that found a danger or a hazard, each once, in order of appearance."""
-        found = [finding.rule for finding in self.findings if finding.severity != "advice"]
-        return list(dict.fromkeys([*found, "opaque-code"] if self.opaque else found))
-
-    @property
-    def level(self) -> Level:
-        if any(f.severity == "danger" and registry.RULES[f.rule].destroys for f in self.findings):
-            return "critical"
-        if self.dangerous:
-            return "high"
-        return "medium" if self.hazards else "low"
-
-    @property
-    def fails(self) -> dict[str, str] | None:
-        """The first refusal by PostgreSQL that can be foreseen."""
-        code = next((finding.fails for finding in self.findings if finding.fails), None)
-        return {"sqlstate": code, "message": _FAILURES[code]} if code else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Exactly the contract of an analysis."""
-        lock = None
-        for statement in self.statements:
-            lock = stronger(lock, statement.lock)
-        return {
-            "dangerous": self.dangerous,
-            "level": self.level,
-            "statements": [statement.to_json() for statement in self.statements],
-            "hazards": self.hazards,
-            "lock": lock,
-            "rewrite": any(statement.rewrite for statement in self.statements),
-            "opaque": list(self.opaque),
-            "facts": self.facts,
-            "rehearsed": False,
-            "fails": self.fails,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionSql:
-    """What one revision runs. `opaque` says why its SQL is not all of it (Python that asks the database), if so.
-
-    `autocommit` has a flag for each text, True when it runs outside of the transaction; empty means that none does.
-    """
-
-    revision: str
-    sql: Sequence[str]
-    opaque: str | None = None
-    is_transactional: bool = True
-    autocommit: Sequence[bool] = ()
+_WORST_FIRST = {"danger": 0, "hazard": 1, "advice": 2}
 
 
 def analyse(
@@ -154,7 +51,7 @@ def analyse(
         is_transactional=transactional,
         statements=parsed,
     )
-    return _judge(parsed, session, revision, opaque)
+    return _Judge(session, revision, opaque).all(parsed)
 
 
 def analyse_each(
@@ -167,6 +64,7 @@ def analyse_each(
     """
     version = facts.server_version if facts else server_version
     session = Session(facts, server_version=version, is_transactional=True, statements=[])
+    session.is_revision = True
     found = []
     for revision in revisions:
         found.append(_judge_revision(revision, session))
@@ -175,15 +73,40 @@ def analyse_each(
     return found
 
 
+def questions(
+    sql: str | Sequence[str] | Sequence[RevisionSql], facts: Facts, *, transactional: bool = True
+) -> list[Question]:
+    """What the rules want to know of the rows, each once. SQL that cannot be read asks nothing."""
+    session = Session(facts, server_version=facts.server_version, is_transactional=transactional, statements=[])
+    asked: dict[Question, None] = {}
+    for revision in _as_revisions(sql):
+        try:
+            parsed = statements.parse(revision.sql)
+        except TidegateError:
+            continue
+        session.begin(parsed, is_transactional=revision.is_transactional, outside=_outside(revision))
+        asker = _Judge(session, None, None, asked)
+        for statement in parsed:
+            asker.judge(statement)
+    return list(asked)
+
+
+def _as_revisions(sql: str | Sequence[str] | Sequence[RevisionSql]) -> list[RevisionSql]:
+    texts = [sql] if isinstance(sql, str) else sql
+    return [part if isinstance(part, RevisionSql) else RevisionSql("", [part]) for part in texts]
+
+
 def _judge_revision(revision: RevisionSql, session: Session) -> Analysis:
     """One revision of a history. SQL that nobody can read does not spoil the others: it is opaque, hence dangerous."""
+    revision = revision.as_sent()
     try:
         parsed = statements.parse(revision.sql)
     except TidegateError as error:
         reasons = [reason for reason in (revision.opaque, f"its SQL cannot be read: {error.detail}") if reason]
         return Analysis((), tuple(reasons), "catalog" if session.facts else "none")
     session.begin(parsed, is_transactional=revision.is_transactional, outside=_outside(revision))
-    return _judge(parsed, session, revision.revision, revision.opaque)
+    session.is_resolved = revision.rehearsed is not None and revision.rehearsed.resolved
+    return _Judge(session, revision.revision, revision.opaque).whole(parsed, revision)
 
 
 def _outside(revision: RevisionSql) -> frozenset[int]:
@@ -197,34 +120,89 @@ def _outside(revision: RevisionSql) -> frozenset[int]:
     return frozenset(outside)
 
 
-def _judge(parsed: Sequence[Statement], session: Session, revision: str | None, opaque: str | None) -> Analysis:
-    unseen: list[str] = [opaque] if opaque else []
-    judged = tuple(_judge_statement(statement, session, revision, unseen) for statement in parsed)
-    return Analysis(judged, tuple(unseen), "catalog" if session.facts else "none")
+class _Judge:
+    """Goes through the statements of one input. With `asked` it collects the rules' questions instead of findings."""
 
+    def __init__(
+        self, session: Session, revision: str | None, opaque: str | None, asked: dict[Question, None] | None = None
+    ) -> None:
+        self.session, self.revision, self.asked = session, revision, asked
+        self.opaque: list[str] = [opaque] if opaque else []
 
-def _judge_statement(statement: Statement, session: Session, revision: str | None, unseen: list[str]) -> Judged:
-    session.at(statement)
-    seen = _Seen()
-    try:
-        for part in nested.unfold(statement, session):
-            seen.look(part, session)
-    except RecursionError:
-        # Trees of some hundred levels cannot be walked; whatever runs there is as good as unseen.
-        seen.look(nested.opaque(statement, "it is nested too deeply to be read"), session)
-    unseen.extend(seen.opaque)
-    return Judged(
-        statement.index,
-        statement.line,
-        statement.sql,
-        statement.kind,
-        tuple(seen.tables),
-        seen.lock,
-        seen.rewrite,
-        seen.scan,
-        tuple(sorted(seen.findings, key=lambda finding: _WORST_FIRST.index(finding.severity))),
-        revision,
-    )
+    def all(self, parsed: Sequence[Statement], of_revision: Sequence[Finding] = ()) -> Analysis:
+        judged = tuple(map(self.judge, parsed))
+        return Analysis(judged, tuple(self.opaque), "catalog" if self.session.facts else "none", tuple(of_revision))
+
+    def whole(self, parsed: Sequence[Statement], revision: RevisionSql) -> Analysis:
+        """The statements, and what is to be said of the revision as a whole."""
+        about = Statement(-1, 1, "", "@revision", revision)
+        before = [found for rule in registry.ON_REVISION for found in self._found(rule, about)]
+        analysis = self.all(parsed)
+        rehearsed = registry.ON_REHEARSAL if revision.rehearsed is not None else ()
+        after = [found for rule in rehearsed for found in self._found(rule, about)]
+        return Analysis(
+            analysis.statements, analysis.opaque, analysis.facts, (*before, *after), revision.rehearsed is not None
+        )
+
+    def judge(self, statement: Statement) -> Judged:
+        session = self.session
+        session.at(statement)
+        seen = _Seen()
+        try:
+            if statement.node_name in nested.HOLDING:
+                for part in nested.unfold(statement, session):
+                    self._look(part, seen)
+            else:
+                self._look(statement, seen)
+        except RecursionError:
+            # Trees of some hundred levels cannot be walked; whatever runs there is as good as unseen.
+            self._look(nested.opaque(statement, "it is nested too deeply to be read"), seen)
+        found = seen.findings
+        if len(found) > 1:
+            found.sort(key=lambda finding: _WORST_FIRST[finding.severity])
+        return Judged(
+            statement.index,
+            statement.line,
+            statement.sql,
+            statement.kind,
+            tuple(seen.tables),
+            seen.lock,
+            seen.rewrite,
+            seen.scan,
+            tuple(found),
+            self.revision,
+        )
+
+    def _look(self, part: Statement, seen: _Seen) -> None:
+        session = self.session
+        if part.node_name == nested.OPAQUE:
+            self._apply_rules(registry.rules_for(part), part, seen)
+            self.opaque.append(f"line {part.line}: {part.sql}")
+            return
+        prints = locks.footprint(part, session)
+        session.touches = prints.touches
+        self._apply_rules(registry.rules_for(part), part, seen)
+        if prints.touches:
+            if prints.lock in BLOCKING:
+                self._apply_rules(registry.ON_LOCK, part, seen)
+            if session.transaction.held:
+                self._apply_rules(registry.ON_HELD, part, seen)
+            session.past(part, prints.touches)
+        if prints.tables:
+            seen.tables.update(dict.fromkeys(prints.tables))
+        seen.lock = stronger(seen.lock, prints.lock)
+        seen.scan, seen.rewrite = seen.scan or prints.scan, seen.rewrite or prints.rewrite
+        effects.apply(part, session)
+
+    def _apply_rules(self, rules: Iterable[Rule], part: Statement, seen: _Seen) -> None:
+        for rule in rules:
+            if self.asked is None:
+                seen.findings.extend(self._found(rule, part))
+            elif rule.ask is not None:
+                self.asked.update((question, None) for question in rule.ask(part, self.session) if question)
+
+    def _found(self, rule: Rule, part: Statement) -> Iterable[Finding]:
+        return map(partial(to_finding, rule, inside=part.inside), rule.check(part, self.session))
 
 
 @dataclass(slots=True)
@@ -233,54 +211,6 @@ class _Seen:
 
     findings: list[Finding] = field(default_factory=list)
     tables: dict[str, None] = field(default_factory=dict)
-    opaque: list[str] = field(default_factory=list)
     lock: str | None = None
     scan: bool = False
     rewrite: bool = False
-
-    def look(self, part: Statement, session: Session) -> None:
-        for rule in registry.rules_for(part):
-            self.findings.extend(to_finding(rule, hit, inside=part.inside) for hit in rule.check(part, session))
-        if part.node_name == nested.OPAQUE:
-            self.opaque.append(f"line {part.line}: {part.sql}")
-            return
-        prints = locks.footprint(part, session)
-        self.tables.update(dict.fromkeys(prints.tables))
-        self.lock = stronger(self.lock, prints.lock)
-        self.scan, self.rewrite = self.scan or prints.scan, self.rewrite or prints.rewrite
-        effects.apply(part, session)
-
-
-def combine(analyses: Sequence[Analysis]) -> Analysis:
-    """Several inputs as one verdict; statements are counted on."""
-    all_statements = [statement for analysis in analyses for statement in analysis.statements]
-    numbered = tuple(replace(statement, index=index) for index, statement in enumerate(all_statements))
-    opaque = tuple(reason for analysis in analyses for reason in analysis.opaque)
-    has_facts = bool(analyses) and all(analysis.facts == "catalog" for analysis in analyses)
-    return Analysis(numbered, opaque, "catalog" if has_facts else "none")
-
-
-def needed_tables(sql: str | Sequence[str]) -> frozenset[str]:
-    """The names that an analysis will want facts about: relations, and indexes that are dropped.
-
-    A text that cannot be read names nothing; `analyse` is where it is refused.
-    """
-    found: set[str] = set()
-    session = Session(None, server_version=0, is_transactional=True, statements=[])
-    for text in [sql] if isinstance(sql, str) else sql:
-        with suppress(TidegateError, RecursionError):
-            for statement in statements.parse(text):
-                for part in nested.unfold(statement, session):
-                    found.update(_named(part, session))
-                    effects.apply(part, session)
-    return frozenset(name for name in found if name and " " not in name)
-
-
-def _named(part: Statement, session: Session) -> set[str]:
-    named = set(locks.footprint(part, session).tables)
-    if part.node_name == "drop_stmt":
-        named.update(names.of_object(item) for item in part.node.objects)
-    if session.search_path != ("public",):
-        # After SET search_path a bare name means another table than the reader of the catalog would find.
-        named.update([session.qualified(name) for name in named])
-    return named

@@ -1,0 +1,54 @@
+"""What the transaction in progress holds and has done; all of it ends with the transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from migrations_app.engines.risk.lock_modes import AX, Touch, stronger
+
+if TYPE_CHECKING:
+    from migrations_app.engines.risk.session import Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lock that is kept to the end of the transaction. `by` is the index of the statement that took it."""
+
+    relation: Relation
+    mode: str
+    by: int
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Locks by qualified name of the table as it was called then, and notes that one rule's statement leaves another.
+
+    Notes are tuples: ("constraint", table, name) for one that was added, ("enum-value", type, label),
+    ("column", table, name), ("trigger-off", table), ("written", table), ("altered", table). Tables are qualified.
+    """
+
+    held: dict[str, Held] = field(default_factory=dict)
+    notes: dict[tuple[str, ...], int] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    """SET LOCAL."""
+
+    def hold(self, locks: Mapping[str, tuple[Relation, Touch]], *, by: int) -> None:
+        for key, (relation, touch) in locks.items():
+            before = self.held.get(key)
+            mode = stronger(before.mode if before else None, touch.mode)
+            if mode is not None and (before is None or before.mode != mode):
+                self.held[key] = Held(relation, mode, by)
+
+    @property
+    def exclusive(self) -> dict[str, Held]:
+        """The tables that nobody else can even read until this transaction ends."""
+        return {key: held for key, held in self.held.items() if held.mode == AX}
+
+    def note(self, *what: str, by: int) -> None:
+        self.notes.setdefault(what, by)
+
+    def noted(self, *what: str) -> int | None:
+        """The index of the statement that did this in the same transaction."""
+        return self.notes.get(what)

@@ -16,6 +16,7 @@ NAMES: Mapping[str, str] = {
     "revisions": "the revisions or their files",
     "ruleset": "the risk rules",
     "verdict": "the risk verdict",
+    "waivers": "a waiver that the verdict stands on",
     "parameters": "the parameters (timeouts, limits, waves)",
     "policies": "an environment's policy",
     "targets": "a target, its heads or its schema",

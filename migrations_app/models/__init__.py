@@ -7,6 +7,7 @@ from migrations_app.models.backfills import Backfill, Sample
 from migrations_app.models.revisions import Bundle, Project, Revision
 from migrations_app.models.rollouts import LogLine, Rollout, Step, TargetPlan
 from migrations_app.models.targets import Environment, Replica, Target
+from migrations_app.models.waivers import Waiver
 
 __all__ = [
     "Actor",
@@ -28,4 +29,5 @@ __all__ = [
     "Target",
     "TargetPlan",
     "User",
+    "Waiver",
 ]

@@ -11,6 +11,8 @@ from migrations_app.engines.risk.verdict import RULESET_VERSION
 from migrations_app.models.access import User
 from migrations_app.models.backfills import Backfill
 from migrations_app.models.rollouts import Rollout, Step, TargetPlan
+from migrations_app.models.waivers import objection as objection_of_waivers
+from migrations_app.models.waivers import used_by
 
 
 def of_rollout(rollout: Rollout) -> dict[str, Any]:
@@ -29,6 +31,7 @@ def of_rollout(rollout: Rollout) -> dict[str, Any]:
         "definition": [step.revision.backfill for step in steps if step.kind == "backfill"],
         "ruleset": RULESET_VERSION,
         "verdict": {"dangerous": rollout.dangerous, "hazards": sorted(_hazards(steps))},
+        "waivers": [[row.pk, row.expires_at.isoformat(), row.revoked_at is not None] for row in used_by(steps)],
         "parameters": rollout.parameters,
         "policies": sorted((environment.name, environment.policy_version) for environment in environments),
         "targets": [_of_plan(plan, by_plan.get(plan.pk, [])) for plan in plans],
@@ -66,6 +69,8 @@ def _hazards(steps: list[Step]) -> set[str]:
 def objection(rollout: Rollout) -> str:
     """Why the approval holds no more, or "": the inputs are gathered anew, and the approvers looked at again."""
     fresh = Rollout.objects.select_related("author", "bundle").get(pk=rollout.pk)
+    if void := objection_of_waivers(fresh):
+        return void
     now = digest.plain(of_rollout(fresh))
     if digest.of(now) != fresh.digest:
         return f"{', '.join(digest.changed(fresh.digest_inputs, now)) or 'something'} differs from what was approved"

@@ -17,7 +17,7 @@ from migrations_app.engines.postgres import catalog
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.facts import read_facts
 from migrations_app.engines.postgres.fingerprint import fingerprint
-from migrations_app.engines.risk import verdict
+from migrations_app.engines.risk import verdict, waivers
 from migrations_app.engines.runner import spawn
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.errors import Conflict, Invalid, TidegateError, Unprocessable
@@ -35,6 +35,7 @@ from migrations_app.models import (
     digest_inputs,
 )
 from migrations_app.models.secrets import address_of
+from migrations_app.models.waivers import people_needed, that_count
 
 MOST_TARGETS = 500
 LEVELS = ("low", "medium", "high", "critical")
@@ -56,14 +57,17 @@ class Draft:
 
 
 def pending(*, actor: Actor, target: Target) -> list[dict[str, Any]]:
-    """What is not applied on the target, in order of execution, each with what it risks there."""
+    """What is not applied on the target, in order of execution, each with what it risks there.
+
+    Waivers count as they would in a rollout of this actor's.
+    """
     lifecycle.require(actor, "probe", target)
     bundle = _bundle(target.project)
     with _open(target) as conn:
         heads = _heads(conn, bundle)
         done = history.applied(bundle.parents(), heads)
         rows = [row for row in bundle.revisions.in_order() if row.revision not in done]
-        analyses = _analyses(conn, rows, "up")
+        analyses = _weighed(_analyses(conn, rows, "up"), rows, "up", target, actor.user_id)
     return [
         {
             "revision": row.revision,
@@ -199,7 +203,7 @@ def _drafts(rollout: Rollout, by_wave: Sequence[Sequence[Target]], to: str) -> l
         if not answer.revisions:
             continue  # it is there already, as after a rollout that some targets had survived
         revisions = tuple(rows[revision] for revision in answer.revisions)
-        drafts.append(_draft(target, wave, current, revisions, direction, bundle))
+        drafts.append(_draft(target, wave, current, revisions, direction, rollout))
     if not drafts:
         names = ", ".join(str(target) for target, _ in places)
         at = "; ".join(sorted({", ".join(current) or "nothing" for current in currents}))
@@ -213,8 +217,9 @@ def _draft(
     current: tuple[str, ...],
     revisions: tuple[Revision, ...],
     direction: str,
-    bundle: Bundle,
+    rollout: Rollout,
 ) -> Draft:
+    bundle = rollout.bundle
     short = "up" if direction == "upgrade" else "down"
     with _open(target) as conn:
         identity = catalog.identity(conn)
@@ -236,7 +241,7 @@ def _draft(
         fingerprint=found.sha256,
         direction=short,
         revisions=revisions,
-        analyses=tuple(analyses),
+        analyses=tuple(_weighed(analyses, revisions, short, target, rollout.author_id)),
     )
 
 
@@ -253,8 +258,27 @@ def _analyses(conn: psycopg.Connection, revisions: Sequence[Revision], direction
     return [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
 
 
+def _weighed(
+    analyses: Sequence[dict[str, Any]],
+    revisions: Sequence[Revision],
+    direction: str,
+    target: Target,
+    author_id: int | None,
+) -> list[dict[str, Any]]:
+    """The analyses as this target's environment takes them: without what enough reviewers have waived there."""
+    marked = [
+        waivers.mark(analysis, sha256=row.sha256, direction=direction)
+        for analysis, row in zip(analyses, revisions, strict=True)
+    ]
+    if not any(analysis["dangerous"] for analysis in marked):
+        return marked
+    accepted = that_count(target, author_id=author_id, revisions=[row.revision for row in revisions])
+    return [waivers.apply(analysis, accepted, needed=people_needed(target.environment)) for analysis in marked]
+
+
 def _findings(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [finding for statement in analysis["statements"] for finding in statement["findings"]]
+    of_statements = [finding for statement in analysis["statements"] for finding in statement["findings"]]
+    return [*analysis.get("findings", []), *of_statements]
 
 
 def _require_backfills(
@@ -292,12 +316,13 @@ def _is_backfilled(conn: psycopg.Connection, target: Target, before: Revision) -
 def _keep(rollout: Rollout, drafts: Sequence[Draft], actor: Actor) -> None:
     analyses = [analysis for draft in drafts for analysis in draft.analyses]
     hazards = sorted({hazard for analysis in analyses for hazard in analysis["hazards"]})
-    dangers = sorted({f["rule"] for a in analyses for f in _findings(a) if f["severity"] == "danger"})
+    dangers = sorted({rule for analysis in analyses for rule in waivers.open_rules(analysis)})
     policies = [draft.target.environment.policy for draft in drafts]
     rollout.dangerous = any(analysis["dangerous"] for analysis in analyses)
     rollout.level = max((analysis["level"] for analysis in analyses), key=LEVELS.index, default="low")
     quorum = policy.quorum(dangerous=rollout.dangerous, hazards=dangers or hazards, policies=policies)
-    rollout.approvals_required, rollout.approvals_reason = quorum.required, quorum.reason
+    reason = quorum.reason if rollout.dangerous else _told_waivers(analyses) or quorum.reason
+    rollout.approvals_required, rollout.approvals_reason = quorum.required, reason
     rollout.save(force_insert=True)
     for draft in drafts:
         _keep_draft(rollout, draft)
@@ -306,11 +331,22 @@ def _keep(rollout: Rollout, drafts: Sequence[Draft], actor: Actor) -> None:
     rollout.save(update_fields=["digest_inputs", "digest"])
     lifecycle.record(actor, "rollout.planned", rollout, {"to": rollout.to, "purpose": rollout.purpose})
     if rollout.approvals_required:
-        lifecycle.advance(rollout, "awaiting_approval", actor=actor, reason=quorum.reason)
+        lifecycle.advance(rollout, "awaiting_approval", actor=actor, reason=reason)
         return
-    lifecycle.advance(rollout, "approved", actor=actor, reason=f"needs no approval: {quorum.reason}")
+    lifecycle.advance(rollout, "approved", actor=actor, reason=f"needs no approval: {reason}")
     for step in Step.objects.filter(plan__rollout=rollout):
         lifecycle.advance(step, "approved", actor=actor, reason="approved with its rollout")
+
+
+def _told_waivers(analyses: Sequence[dict[str, Any]]) -> str:
+    """Who took the dangers of a plan upon themselves, or "" when there are none."""
+    found = {
+        f"{finding['rule']} by {waiver['by']} until {waiver['expires_at'][:10]}"
+        for analysis in analyses
+        for finding in waivers.waived(analysis)
+        for waiver in [finding["waived"], *finding["waived"]["also"]]
+    }
+    return f"what is dangerous in it was waived: {', '.join(sorted(found))}" if found else ""
 
 
 def _keep_draft(rollout: Rollout, draft: Draft) -> None:

@@ -13,7 +13,7 @@ from migrations_app import lifecycle
 from migrations_app.engines import history
 from migrations_app.engines.postgres import volumes, waits
 from migrations_app.engines.postgres.connect import connect
-from migrations_app.engines.postgres.facts import read_facts
+from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.postgres.fingerprint import fingerprint
 from migrations_app.engines.risk import verdict
 from migrations_app.errors import TargetUnreachable, UnknownRevision, Unprocessable
@@ -78,7 +78,7 @@ def analyse_revisions(
     facts = None
     if target:
         with _looking(actor, target) as conn:
-            facts = read_facts(conn, sorted(verdict.needed_tables([text for part in parts for text in part.sql])))
+            facts = facts_for(conn, parts)
     judged = zip(parts, verdict.analyse_each(parts, facts=facts), strict=True)
     kept = [analysis for part, analysis in judged if part.revision not in before]
     return verdict.combine(kept).to_json() | {"facts": "catalog" if target else "none"}

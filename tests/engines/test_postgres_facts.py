@@ -20,10 +20,10 @@ def test_columns_are_described_with_what_they_hold(conn):
     conn.execute("CREATE TABLE t (id bigint PRIMARY KEY, name varchar(50) DEFAULT 'x', gone text, n numeric(10, 2)[])")
     conn.execute("INSERT INTO t (id) VALUES (1)")
     assert dict(read_facts(conn, ["t"]).tables["public.t"].columns) == {
-        "id": ColumnFacts("id", "bigint", not_null=True, has_values=True),
-        "name": ColumnFacts("name", "character varying(50)", has_values=True, default="'x'::character varying"),
-        "gone": ColumnFacts("gone", "text", has_values=False),
-        "n": ColumnFacts("n", "numeric(10,2)[]", has_values=False),
+        "id": ColumnFacts("id", "bigint", not_null=True, has_values=True, has_nulls=False),
+        "name": ColumnFacts("name", "character varying(50)", False, True, "'x'::character varying", has_nulls=False),
+        "gone": ColumnFacts("gone", "text", has_values=False, has_nulls=True),
+        "n": ColumnFacts("n", "numeric(10,2)[]", has_values=False, has_nulls=True),
     }
 
 

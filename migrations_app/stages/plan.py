@@ -15,7 +15,7 @@ from migrations_app.engines import digest, history, policy, settings_check
 from migrations_app.engines.backfill import declared
 from migrations_app.engines.postgres import catalog
 from migrations_app.engines.postgres.connect import connect
-from migrations_app.engines.postgres.facts import read_facts
+from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.postgres.fingerprint import fingerprint
 from migrations_app.engines.risk import verdict, waivers
 from migrations_app.engines.runner import spawn
@@ -254,7 +254,7 @@ def _analyses(conn: psycopg.Connection, revisions: Sequence[Revision], direction
         verdict.RevisionSql(row.revision, row.statements, row.opaque or None, autocommit=row.autocommit)
         for row in revisions
     ]
-    facts = read_facts(conn, sorted(verdict.needed_tables([text for row in revisions for text in row.statements])))
+    facts = facts_for(conn, parts)
     return [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
 
 

@@ -118,7 +118,8 @@ WITH RECURSIVE member(root, part, classid, objid) AS (
 ), found(root, part, classid, objid, objsubid) AS (
     SELECT m.root, m.part, d.classid, d.objid, d.objsubid FROM member m
     JOIN pg_depend d ON d.refclassid = m.classid AND d.refobjid = m.objid AND d.deptype IN ('n', 'a')
-    WHERE d.classid NOT IN ('pg_amop'::regclass, 'pg_amproc'::regclass) AND NOT EXISTS (SELECT FROM member o WHERE (o.root, o.classid, o.objid) = (m.root, d.classid, d.objid))
+    WHERE d.classid NOT IN ('pg_amop'::regclass, 'pg_amproc'::regclass)
+      AND NOT EXISTS (SELECT FROM member o WHERE (o.root, o.classid, o.objid) = (m.root, d.classid, d.objid))
 ),
 """
 

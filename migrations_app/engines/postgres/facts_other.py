@@ -19,8 +19,9 @@ MOST_QUERIES = 200
 
 NOT_USERS = ["pg_catalog", "information_schema", "pg_toast", "tidegate"]
 
-# All of the users' own (a range type's constructors are not), for bodies have no pg_depend rows: what calls what is found by reading them. Those of
-# extensions only when they are named. The named ones come first, so that the limits never cut them off.
+# All of the users' own (a range type's constructors are not), for bodies have no pg_depend rows: what calls what is
+# found by reading them. Those of extensions only when they are named. The named ones come first, so that the limits
+# never cut them off.
 FUNCTIONS = """
 SELECT p.oid, n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), l.lanname, p.provolatile::text,
        p.prokind::text, CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE '' END, p.prosecdef,

@@ -13,6 +13,7 @@ from migrations_app.api.views import (
     projects,
     rollouts,
     targets,
+    waivers,
 )
 
 API: list[URLPattern] = [
@@ -50,6 +51,9 @@ API: list[URLPattern] = [
         for move in backfills.MOVES
     ],
     path("approvals/", approvals.Approvals.as_view(), name="approvals"),
+    path("waivers/", waivers.Waivers.as_view(), name="waivers"),
+    path("waivers/<str:pk>/", waivers.WaiverView.as_view(), name="waiver"),
+    path("waivers/<str:pk>/revoke/", waivers.WaiverRevoke.as_view(), name="waiver-revoke"),
     path("audit/", audit.Audit.as_view(), name="audit"),
     path("audit/verify/", audit.AuditVerify.as_view(), name="audit-verify"),
     path("schema/", description.Description.as_view(), name="schema"),

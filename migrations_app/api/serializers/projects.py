@@ -119,8 +119,10 @@ class RevisionOut(Shape):
 
 
 def findings_of(analysis: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """All findings of an analysis (DESIGN section 6), in the order of its statements."""
-    return [finding for statement in (analysis or {}).get("statements", []) for finding in statement["findings"]]
+    """All findings of an analysis: of the revision as a whole, then in the order of its statements."""
+    found = analysis or {}
+    of_statements = [finding for statement in found.get("statements", []) for finding in statement["findings"]]
+    return [*found.get("findings", []), *of_statements]
 
 
 def _without_user(source: dict[str, Any]) -> dict[str, Any]:

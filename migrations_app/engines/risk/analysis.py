@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from migrations_app.engines.risk import registry
 from migrations_app.engines.risk.findings import Finding
 from migrations_app.engines.risk.lock_modes import stronger
 
@@ -31,7 +30,8 @@ _FAILURES = {
 _REFUSED = "PostgreSQL would refuse it."
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen for the sake of speed, like Statement.
+@dataclass(slots=True)
 class Judged:
     """One statement with its locks and findings. `lock` counts only tables that existed before the input."""
 
@@ -88,7 +88,7 @@ class Analysis:
 
     @property
     def level(self) -> Level:
-        if any(f.severity == "danger" and registry.RULES[f.rule].destroys for f in self.findings):
+        if any(f.severity == "danger" and f.source.destroys for f in self.findings):
             return "critical"
         if self.dangerous:
             return "high"

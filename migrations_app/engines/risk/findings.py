@@ -46,7 +46,9 @@ class Rule:
     """Fixed text plus one pure function. `safe_way` may name {table}, {table_name}, {column} and {name}.
 
     `nodes` are the parse tree nodes it wants to see ("delete_stmt"); an ALTER TABLE is told apart by its subcommand
-    ("AT_DropColumn"). Besides there are
+    ("AT_DropColumn"), also with a kind of constraint ("AT_AddColumn/CONSTR_DEFAULT",
+    "AT_AddConstraint/CONSTR_FOREIGN"), a DROP and a RENAME by their object ("drop_stmt/OBJECT_TABLE",
+    "rename_stmt/OBJECT_COLUMN"). The narrower, the fewer rules have to look. Besides there are
     "@lock"       every statement that locks an existing table with SHARE or stronger (`session.footprint`)
     "@held"       every statement that touches an existing table while the transaction holds ACCESS EXCLUSIVE on one
     "@revision"   once for each Alembic revision, `statement.node` being its RevisionSql, before its statements
@@ -68,18 +70,46 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One risk of one statement: what happens, why it matters here, and how to do it safely."""
+    """One risk of one statement: what happens, why it matters here, and how to do it safely.
 
-    rule: str
-    severity: Severity
-    message: str
-    why: str
-    safe_way: str
-    table: str | None = None
-    column: str | None = None
-    evidence: Evidence = field(default_factory=dict)
-    fails: str | None = None
-    line: int | None = None
+    The texts are put together when they are asked for: most findings of a large input are only counted.
+    """
+
+    source: Rule
+    hit: Hit
+    inside: str = ""
+    """What the statement is hidden in: "a DO block"."""
+
+    @property
+    def rule(self) -> str:
+        return self.source.id
+
+    @property
+    def severity(self) -> Severity:
+        return self.hit.severity or self.source.severity
+
+    @property
+    def message(self) -> str:
+        return f"{self.hit.message} (inside {self.inside})" if self.inside else self.hit.message
+
+    @property
+    def why(self) -> str:
+        return f"{self.source.why} {self.hit.why}".strip()
+
+    @property
+    def safe_way(self) -> str:
+        """Spelled for this table and column."""
+        table, column = self.hit.table or "the_table", self.hit.column or "the_column"
+        words = {"table": quoted(table), "table_name": bare(table), "column": quoted(column), "name": "the_name"}
+        return (self.hit.safe_way or self.source.safe_way).format_map(words | dict(self.hit.values))
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.hit.evidence
+
+    @property
+    def fails(self) -> str | None:
+        return self.hit.fails
 
     def to_json(self) -> dict[str, Any]:
         answer: dict[str, Any] = {
@@ -89,35 +119,7 @@ class Finding:
             "why": self.why,
             "safe_way": self.safe_way,
         }
-        if self.table is not None:
-            answer["table"] = self.table
-        if self.column is not None:
-            answer["column"] = self.column
-        if self.line is not None:
-            answer["line"] = self.line
-        return answer | {"evidence": dict(self.evidence)}
-
-
-def to_finding(rule: Rule, hit: Hit, *, inside: str) -> Finding:
-    """The hit with the texts of its rule, the safe way spelled for this table and column."""
-    table = quoted(hit.table or "the_table")
-    words = {
-        "table": table,
-        "table_name": bare(hit.table or "the_table"),
-        "column": quoted(hit.column or "the_column"),
-        "name": "the_name",
-        **hit.values,
-    }
-    message = f"{hit.message} (inside {inside})" if inside else hit.message
-    return Finding(
-        rule=rule.id,
-        severity=hit.severity or rule.severity,
-        message=message,
-        why=f"{rule.why} {hit.why}".strip(),
-        safe_way=(hit.safe_way or rule.safe_way).format_map(words),
-        table=hit.table,
-        column=hit.column,
-        evidence=hit.evidence,
-        fails=hit.fails,
-        line=hit.line,
-    )
+        for name in ("table", "column", "line"):
+            if (value := getattr(self.hit, name)) is not None:
+                answer[name] = value
+        return answer | {"evidence": dict(self.hit.evidence)}

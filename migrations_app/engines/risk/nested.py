@@ -42,6 +42,18 @@ HOLDING = frozenset(
 """The nodes that may hold another statement, or call a function; all others are just themselves."""
 
 
+def may_hold(statement: Statement) -> bool:
+    """False for a plain INSERT, UPDATE or DELETE, which is most of what a dump is made of."""
+    if statement.node_name in ("update_stmt", "delete_stmt"):
+        return bool(statement.node.HasField("with_clause"))
+    if statement.node_name == "insert_stmt":
+        node = statement.node
+        if node.HasField("with_clause"):
+            return True
+        return bool(node.HasField("select_stmt") and node.select_stmt.select_stmt.HasField("with_clause"))
+    return True
+
+
 def unfold(statement: Statement, session: Session, depth: int = 0) -> Iterator[Statement]:
     """The statement and all that runs inside it, in order. Lazy: a later part sees what the session knows by then."""
     name, node = statement.node_name, statement.node

@@ -39,11 +39,17 @@ _OPERATOR = re.compile(
 def parse(text: str) -> Node:
     """The parse tree. Raises postgast's PgQueryError for wrong SQL, TooLarge for more than `MOST_OPERATORS`."""
     if len(text) > _SHORT_CHARS:
-        bare = _FLAT.sub("", _QUOTED.sub("\x01", text))
-        most = max(len(_OPERATOR.findall(statement)) for statement in bare.split(";"))
-        if most > MOST_OPERATORS:
-            raise TooLarge(
-                f"One statement has about {most:,} operators; at most {MOST_OPERATORS:,} can be judged."
-                " Split it into several statements."
-            )
+        # The scanner does not recurse, and refuses what the parser would refuse anyway.
+        for statement in postgast.split(text, method="scanner"):
+            if len(statement) > _SHORT_CHARS:
+                _refuse_too_deep(statement)
     return postgast.parse(text)
+
+
+def _refuse_too_deep(statement: str) -> None:
+    operators = len(_OPERATOR.findall(_FLAT.sub("", _QUOTED.sub("\x01", statement))))
+    if operators > MOST_OPERATORS:
+        raise TooLarge(
+            f"One statement has about {operators:,} operators; at most {MOST_OPERATORS:,} can be judged."
+            " Split it into several statements."
+        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import rules
 from migrations_app.engines.risk.findings import Rule
+from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.statements import Statement
 
 
@@ -35,18 +37,42 @@ _BY_NODE: dict[str, tuple[Rule, ...]] = {
 ON_LOCK, ON_HELD, ON_REVISION, ON_REHEARSAL = (
     _BY_NODE.get(node, ()) for node in ("@lock", "@held", "@revision", "@rehearsal")
 )
-_BY_SUBCOMMAND: dict[int, tuple[Rule, ...]] = {
-    number: _BY_NODE[name] for name, number in pg.AlterTableType.items() if name in _BY_NODE
-}
+_SUBCOMMANDS = {number: name for name, number in pg.AlterTableType.items()}
+_OBJECTS = {number: name for name, number in pg.ObjectType.items()}
+_CONSTRAINTS = {number: name for name, number in pg.ConstrType.items()}
+_COLUMN, _CONSTRAINT = pg.AT_AddColumn, pg.AT_AddConstraint
 
 
-def rules_for(statement: Statement) -> Sequence[Rule]:
+def rules_for(statement: Statement) -> tuple[Rule, ...]:
     """The rules that want to see this statement, each once."""
-    if statement.node_name != "alter_table_stmt":
-        return _BY_NODE.get(statement.node_name, ())
-    subtypes = [command.alter_table_cmd.subtype for command in statement.node.cmds]
-    wanted = [rule for subtype in subtypes for rule in _BY_SUBCOMMAND.get(subtype, ())]
-    return wanted if len(wanted) < 2 else list(dict.fromkeys(wanted))
+    name = statement.node_name
+    if name == "alter_table_stmt":
+        facets: list[str] = []
+        for command in statement.node.cmds:
+            facets.extend(_facets(command.alter_table_cmd))
+        return _wanting(tuple(facets))
+    if name == "drop_stmt":
+        return _wanting((name, f"{name}/{_OBJECTS[statement.node.remove_type]}"))
+    if name == "rename_stmt":
+        return _wanting((name, f"{name}/{_OBJECTS[statement.node.rename_type]}"))
+    return _BY_NODE.get(name, ())
+
+
+def _facets(command: Node) -> list[str]:
+    """ "AT_AddColumn", "AT_AddColumn/CONSTR_DEFAULT", ...: a rule about defaults need not look at plain columns."""
+    kind = command.subtype
+    name = _SUBCOMMANDS[kind]
+    if kind == _CONSTRAINT:
+        return [name, f"{name}/{_CONSTRAINTS[getattr(command, 'def').constraint.contype]}"]
+    if kind == _COLUMN:
+        parts = getattr(command, "def").column_def.constraints
+        return [name, *(f"{name}/{_CONSTRAINTS[part.constraint.contype]}" for part in parts)]
+    return [name]
+
+
+@lru_cache(maxsize=4096)
+def _wanting(facets: tuple[str, ...]) -> tuple[Rule, ...]:
+    return tuple(dict.fromkeys(rule for facet in facets for rule in _BY_NODE.get(facet, ())))
 
 
 def _version() -> str:

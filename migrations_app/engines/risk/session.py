@@ -100,7 +100,9 @@ class Session:
     ) -> None:
         self.facts = facts
         self.server_version = server_version
-        self.search_path: tuple[str, ...] = facts.search_path if facts else ("public",)
+        self._resolved: dict[str, str] = {}
+        """The schema in which each name was last found; forgotten whenever that may have changed."""
+        self.search_path = facts.search_path if facts else ("public",)
         self.relations: dict[str, Relation] = {}
         self.gone: set[str] = set()
         self.made: set[tuple[str, str]] = set()
@@ -119,6 +121,15 @@ class Session:
         """A rehearsal has recorded what dynamic SQL really ran, so that it is no longer opaque."""
         self._savepoints: list[tuple[str, dict[str, object]]] = []
         self.begin(statements, is_transactional=is_transactional)
+
+    @property
+    def search_path(self) -> tuple[str, ...]:
+        return self._search_path
+
+    @search_path.setter
+    def search_path(self, schemas: tuple[str, ...]) -> None:
+        self._search_path = schemas
+        self._resolved.clear()
 
     def begin(
         self, statements: Sequence[Statement], *, is_transactional: bool, outside: frozenset[int] = frozenset()
@@ -143,9 +154,11 @@ class Session:
 
     def past(self, statement: Statement, touches: Sequence[Touch]) -> None:
         """The statement has run: its locks stay until the transaction ends."""
-        if touches and self.in_transaction:
-            locks = {self.qualified(touch.name): (self.relation(touch.name), touch) for touch in touches}
-            self.transaction.hold(locks, by=statement.index)
+        if self.in_transaction:
+            for touch in touches:
+                if touch.mode is not None:
+                    key, relation = self.qualified(touch.name), self.relation(touch.name)
+                    self.transaction.hold(key, relation, touch.mode, statement.index)
 
     def setting(self, name: str) -> str | None:
         """The value of a parameter as this input leaves it; None when the input says nothing of it.
@@ -158,17 +171,22 @@ class Session:
 
     def relation(self, name: str) -> Relation:
         """What PostgreSQL would resolve the name to at this point of the input."""
-        key = self.qualified(name)
-        if key not in self.relations:
-            self.relations[key] = self._look_up(name, key)
-        return self.relations[key]
+        key = self._resolved.get(name) or self.qualified(name)
+        found = self.relations.get(key)
+        if found is None:
+            found = self.relations[key] = self._look_up(name, key)
+        return found
 
     def qualified(self, name: str) -> str:
         """The name with the schema in which PostgreSQL would find it now."""
-        if "." in name:
-            return name
-        candidates = [f"pg_temp.{name}", *(f"{schema}.{name}" for schema in self.search_path)]
-        for key in candidates:
+        known = self._resolved.get(name)
+        if known is None:
+            known = self._resolved[name] = name if "." in name else self._found_in_path(name)
+        return known
+
+    def _found_in_path(self, name: str) -> str:
+        for schema in ("pg_temp", *self.search_path):
+            key = f"{schema}.{name}"
             if key in self.relations or (self.facts is not None and key in self.facts.tables and key not in self.gone):
                 return key
         return f"{self.search_path[0] if self.search_path else 'public'}.{name}"
@@ -194,6 +212,7 @@ class Session:
         schema, _, name = relation.name.rpartition(".")
         schema = "pg_temp" if is_temporary else schema or (self.search_path[0] if self.search_path else "public")
         self.relations[f"{schema}.{name}"] = relation
+        self._resolved.clear()
         return relation
 
     def forget(self, name: str) -> None:
@@ -201,6 +220,7 @@ class Session:
         key = self.qualified(name)
         self.relations.pop(key, None)
         self.gone.add(key)
+        self._resolved.clear()
 
     def rename(self, old: str, new: str) -> None:
         """`new` is a bare name, or a qualified one after SET SCHEMA."""
@@ -210,12 +230,14 @@ class Session:
         relation.name = new
         new_key = new if "." in new else f"{key.rpartition('.')[0]}.{new}"
         self.relations[new_key] = relation
+        self._resolved.clear()
         if key in self.transaction.held:
             self.transaction.held[new_key] = self.transaction.held.pop(key)
 
     def settle(self) -> None:
         """A new revision begins: what earlier ones made exists now and may have been filled, its types stay known."""
         self.relations = {key: each for key, each in self.relations.items() if not key.startswith("pg_temp.")}
+        self._resolved.clear()
         for relation in self.relations.values():
             relation.is_made = False
             relation.settled = {constraint.name: constraint for constraint in relation.known_constraints()}
@@ -277,6 +299,7 @@ class Session:
             if saved == name or (not name and not self._savepoints):
                 for key, value in state.items():
                     setattr(self, key, value)
+                self._resolved.clear()
                 if name:
                     self.save(name)
                 return
@@ -286,6 +309,7 @@ class Session:
         self._savepoints.clear()
         self.transaction = Transaction()
         self.relations = {key: each for key, each in self.relations.items() if not each.ends_with_commit}
+        self._resolved.clear()
 
 
 _ROLLED_BACK = ("search_path", "settings", "relations", "gone", "made", "enums", "functions", "index_tables")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migrations_app.engines.risk.lock_modes import AX, Touch, stronger
+from migrations_app.engines.risk.lock_modes import AX, stronger
 
 if TYPE_CHECKING:
     from migrations_app.engines.risk.session import Relation
@@ -34,12 +33,11 @@ class Transaction:
     settings: dict[str, str] = field(default_factory=dict)
     """SET LOCAL."""
 
-    def hold(self, locks: Mapping[str, tuple[Relation, Touch]], *, by: int) -> None:
-        for key, (relation, touch) in locks.items():
-            before = self.held.get(key)
-            mode = stronger(before.mode if before else None, touch.mode)
-            if mode is not None and (before is None or before.mode != mode):
-                self.held[key] = Held(relation, mode, by)
+    def hold(self, key: str, relation: Relation, mode: str, by: int) -> None:
+        """The statement with the index `by` takes a lock; a weaker one than is held already changes nothing."""
+        before = self.held.get(key)
+        if before is None or (before.mode != mode and stronger(before.mode, mode) == mode):
+            self.held[key] = Held(relation, mode, by)
 
     @property
     def exclusive(self) -> dict[str, Held]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from migrations_app.engines.risk import effects, locks, nested, registry, statements
 from migrations_app.engines.risk.analysis import LEVELS, Analysis, Judged, combine
 from migrations_app.engines.risk.facts import Facts, Question
-from migrations_app.engines.risk.findings import Finding, Rule, to_finding
+from migrations_app.engines.risk.findings import Finding, Rule
 from migrations_app.engines.risk.lock_modes import BLOCKING, stronger
 from migrations_app.engines.risk.needs import needed_tables
 from migrations_app.engines.risk.registry import RULESET_VERSION
@@ -149,7 +148,7 @@ class _Judge:
         session.at(statement)
         seen = _Seen()
         try:
-            if statement.node_name in nested.HOLDING:
+            if statement.node_name in nested.HOLDING and nested.may_hold(statement):
                 for part in nested.unfold(statement, session):
                     self._look(part, seen)
             else:
@@ -165,7 +164,7 @@ class _Judge:
             statement.line,
             statement.sql,
             statement.kind,
-            tuple(seen.tables),
+            seen.tables,
             seen.lock,
             seen.rewrite,
             seen.scan,
@@ -188,8 +187,7 @@ class _Judge:
             if session.transaction.held:
                 self._apply_rules(registry.ON_HELD, part, seen)
             session.past(part, prints.touches)
-        if prints.tables:
-            seen.tables.update(dict.fromkeys(prints.tables))
+        seen.tables = tuple(dict.fromkeys((*seen.tables, *prints.tables))) if seen.tables else prints.tables
         seen.lock = stronger(seen.lock, prints.lock)
         seen.scan, seen.rewrite = seen.scan or prints.scan, seen.rewrite or prints.rewrite
         effects.apply(part, session)
@@ -202,15 +200,15 @@ class _Judge:
                 self.asked.update((question, None) for question in rule.ask(part, self.session) if question)
 
     def _found(self, rule: Rule, part: Statement) -> Iterable[Finding]:
-        return map(partial(to_finding, rule, inside=part.inside), rule.check(part, self.session))
+        return [Finding(rule, hit, part.inside) for hit in rule.check(part, self.session)]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Seen:
     """What was seen of one statement so far, and of all that runs inside it."""
 
     findings: list[Finding] = field(default_factory=list)
-    tables: dict[str, None] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
     lock: str | None = None
     scan: bool = False
     rewrite: bool = False

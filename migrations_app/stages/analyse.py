@@ -16,7 +16,7 @@ from migrations_app.engines import history
 from migrations_app.engines.postgres import catalog
 from migrations_app.engines.postgres.address import Address
 from migrations_app.engines.postgres.connect import connect
-from migrations_app.engines.postgres.facts import read_facts
+from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.risk import statements, verdict
 from migrations_app.engines.risk.facts import Facts
 from migrations_app.engines.runner import bundle as bundles
@@ -36,14 +36,16 @@ def analyse_sql(
     """The analysis of a text of SQL; the catalog of `database_url` makes it exact. Runs none of it.
 
     `transactional` says whether the text runs inside a transaction. None: as a script does, which is one when it has
-    several statements and opens none itself. Raises Invalid for SQL that PostgreSQL would refuse, and for none at all.
+    several statements and opens none itself. A database that breaks off midway leaves an analysis without it, whose
+    "degraded" says so. Raises Invalid for SQL that PostgreSQL would refuse, and for none at all; TargetUnreachable for
+    a database that cannot be opened.
     """
     parsed = statements.parse(sql)
     if not parsed:
         raise Invalid.field("/sql", "There is no statement in it, so there is nothing to be said about its risk.")
     inside = _runs_as_one(parsed) if transactional is None else transactional
-    facts = _facts(database_url, [sql]) if database_url else None
-    return verdict.analyse(sql, facts=facts, transactional=inside).to_json()
+    facts, missing = _facts(database_url, [sql], transactional=inside)
+    return verdict.analyse(sql, facts=facts, transactional=inside).to_json() | missing
 
 
 def analyse_for_target(*, actor: Actor, sql: str, target: Target) -> dict[str, Any]:
@@ -76,10 +78,10 @@ def analyse_history(
         wanted = [r.revision for r in told.revisions if r.revision in upto - known]
         sql = spawn.offline_sql(launch, folder, wanted)
     parts = [_part(revision, sql[revision]) for revision in wanted]
-    facts = _facts(database_url, [text for part in parts for text in part.sql]) if database_url else None
+    facts, missing = _facts(database_url, parts)
     analyses = verdict.analyse_each(parts, facts=facts)
     kept = [analysis for part, analysis in zip(parts, analyses, strict=True) if part.revision not in after]
-    return verdict.combine(kept).to_json() | {"facts": "catalog" if facts else "none"}
+    return verdict.combine(kept).to_json() | {"facts": "catalog" if facts else "none"} | missing
 
 
 @contextmanager
@@ -136,15 +138,32 @@ def _few(ids: Sequence[str]) -> str:
 def _applied_on(database_url: str, told: History) -> Iterable[str]:
     with connect(database_url, application_name=APPLICATION) as conn:
         table = told.version_table or "alembic_version"
-        return catalog.read_heads(conn, version_table=table, schema=told.version_table_schema) or ()
+        try:
+            return catalog.read_heads(conn, version_table=table, schema=told.version_table_schema) or ()
+        except psycopg.Error as error:
+            raise TargetUnreachable(
+                f"Where the database stands could not be read ({_state(error)}). Try again, or name the range."
+            ) from None
 
 
-def _facts(database_url: Address | str, texts: Sequence[str]) -> Facts:
+def _facts(
+    database_url: Address | str | None,
+    texts: Sequence[str] | Sequence[verdict.RevisionSql],
+    *,
+    transactional: bool = True,
+) -> tuple[Facts | None, dict[str, str]]:
+    """What the database says, and what the answer has to say about a database that broke off."""
+    if not database_url:
+        return None, {}
     with connect(database_url, application_name=APPLICATION) as conn:
         try:
-            return read_facts(conn, sorted(verdict.needed_tables(texts)))
+            return facts_for(conn, texts, transactional=transactional), {}
         except psycopg.Error as error:
-            state = error.sqlstate or "the connection was lost"
-            raise TargetUnreachable(
-                f"The catalog could not be read ({state}). Try again, or leave the database out."
-            ) from None
+            return None, {
+                "degraded": f"The database broke off while its catalog was read ({_state(error)}), so nothing is known "
+                "of it: every object is taken to exist and to hold data. Try again once it answers."
+            }
+
+
+def _state(error: psycopg.Error) -> str:
+    return f"SQLSTATE {error.sqlstate}" if error.sqlstate else "the connection was lost"

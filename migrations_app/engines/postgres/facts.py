@@ -7,26 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
-from migrations_app.engines.postgres import facts_depend, facts_other, facts_scope, facts_sql, probes
-from migrations_app.engines.postgres.facts_other import by_first, words_by_first
+from migrations_app.engines.postgres import facts_depend, facts_other, facts_scope, facts_sql, facts_tables, probes
 from migrations_app.engines.postgres.probes import Budget
 from migrations_app.engines.risk import verdict
-from migrations_app.engines.risk.facts import (
-    ColumnFacts,
-    ConstraintFacts,
-    Facts,
-    IndexFacts,
-    TableFacts,
-    TriggerFacts,
-)
+from migrations_app.engines.risk.facts import Facts, TableFacts
 
 CATALOG_TIMEOUT_MS = 10_000
 USUAL_ROW_BYTES = 100  # for a table that was never analysed and is too large to count
 KINDS_WITH_ROWS = {"table", "partitioned", "matview"}
-
-Rows = Mapping[int, list[Sequence[Any]]]
 
 
 def facts_for(
@@ -60,11 +49,10 @@ def read_facts(conn: psycopg.Connection, names: Sequence[str], *, statement_time
         limits = "SELECT set_config('statement_timeout', %s, true), set_config('jit', 'off', true)"
         conn.execute(limits, [f"{CATALOG_TIMEOUT_MS}ms"])
         relations = conn.execute(facts_scope.SCOPE.encode(), asked).fetchall()
-        near = [oid for oid, is_near, *_ in relations if is_near]
-        asked |= {"oids": [oid for oid, *_ in relations], "near": near}
+        near = {oid for oid, is_near, *_ in relations if is_near}
+        asked |= {"oids": [oid for oid, *_ in relations], "near": list(near)}
         sizes = {row[0]: row[1:] for row in conn.execute(facts_sql.SIZES.encode(), asked)}
-        tables = _tables(conn, asked, sizes)
-        facts = _others(conn, asked, [table.name for table in tables.values()])
+        facts, tables = _catalog(conn, asked, sizes)
     budget = Budget.of_ms(statement_timeout_ms)
     emptiness = probes.has_rows(conn, [_name(t) for t in tables.values() if t.kind in KINDS_WITH_ROWS], budget)
     for oid, table in tables.items():
@@ -72,79 +60,18 @@ def read_facts(conn: psycopg.Connection, names: Sequence[str], *, statement_time
     return replace(facts, asked=frozenset(names), tables={table.qualified: table for table in tables.values()})
 
 
-def _name(table: TableFacts) -> probes.Name:
-    return table.schema, table.name
-
-
-def _tables(
-    conn: psycopg.Connection, asked: Mapping[str, Any], sizes: Mapping[int, Sequence[Any]]
-) -> dict[int, TableFacts]:
-    """The relations by oid, near ones first, without what only their rows can tell."""
-    with conn.cursor(row_factory=dict_row) as cursor:
-        relations = {row.pop("oid"): row for row in cursor.execute(facts_sql.RELATIONS.encode(), asked)}
-    parts = {query: by_first(conn.execute(query.encode(), asked)) for query in (
-        facts_sql.COLUMNS, facts_sql.CONSTRAINTS, facts_sql.INDEXES, facts_sql.TRIGGERS,
-    )}  # fmt: skip
-    told: dict[str, dict[int, Any]] = {field: words_by_first(conn.execute(query.encode(), asked)) for field, query in {
-        "referenced_by": facts_sql.REFERENCED_BY, "partitions": facts_sql.CHILDREN, "policies": facts_sql.POLICIES,
-        "rules": facts_sql.RULES, "reads": facts_sql.READS,
-        "publications": facts_sql.published(conn.info.server_version),
-    }.items()}  # fmt: skip
-    dependents: dict[int, dict[str, tuple[str, ...]]] = {}
-    for oid, part, words in conn.execute(facts_depend.DEPENDENTS.encode(), asked):
-        found = dependents.setdefault(oid, {})
-        found[part] = (*found.get(part, ()), words)
-    row = conn.execute(facts_sql.STATISTICS_AGE.encode()).fetchone()
-    return {
-        oid: TableFacts(
-            **{**relations[oid], "options": tuple(relations[oid]["options"])},
-            **{field: words.get(oid, ()) for field, words in told.items()},
-            **_parts(oid, parts),
-            **_usage(sizes.get(oid), row[0] if row else None),
-            dependents=dependents.get(oid, {}).pop("", ()),
-            column_dependents=dependents.get(oid, {}),
-        )
-        for oid in asked["oids"]
-        if oid in relations
-    }
-
-
-def _parts(oid: int, parts: Mapping[str, Rows]) -> dict[str, Any]:
-    def rows(query: str) -> Sequence[Sequence[Any]]:
-        return parts[query].get(oid, [])
-
-    return {
-        "columns": {
-            name: ColumnFacts(name, type_name, not_null, None, default, False if not_null else None, *rest)
-            for name, type_name, not_null, default, *rest in rows(facts_sql.COLUMNS)
-        },
-        "constraints": tuple(
-            ConstraintFacts(name, kind, tuple(columns), definition, validated, parent, tuple(parents), *rest)
-            for name, kind, columns, definition, validated, parent, parents, *rest in rows(facts_sql.CONSTRAINTS)
-        ),
-        "indexes": tuple(IndexFacts(name, tuple(columns), *rest) for name, columns, *rest in rows(facts_sql.INDEXES)),
-        "triggers": tuple(TriggerFacts(*row) for row in rows(facts_sql.TRIGGERS)),
-    }
-
-
-def _usage(sizes: Sequence[Any] | None, stats_age_s: float | None) -> dict[str, Any]:
-    if sizes is None:
-        return {}
-    _, total_bytes, _, _, seq_scans, idx_scans, writes = sizes
-    return {
-        "bytes": total_bytes,
-        "seq_scans": seq_scans,
-        "idx_scans": idx_scans,
-        "writes": writes,
-        "stats_age_s": stats_age_s,
-    }
-
-
-def _others(conn: psycopg.Connection, asked: Mapping[str, Any], names: Sequence[str]) -> Facts:
-    """All but the tables."""
+def _catalog(
+    conn: psycopg.Connection, asked: dict[str, Any], sizes: Mapping[int, Sequence[Any]]
+) -> tuple[Facts, dict[int, TableFacts]]:
+    """All that is in the catalog, the tables by oid and without what only their rows can tell."""
+    functions = facts_other.function_rows(conn, asked)
+    sequences = conn.execute(facts_other.SEQUENCES.encode(), asked).fetchall()
+    asked |= {"functions": [row[0] for row in functions], "sequences": [row[0] for row in sequences]}
+    dependents = facts_depend.dependents(conn, asked)
     session = conn.execute("SELECT current_schemas(false)::text[], current_setting('TimeZone')").fetchone()
     assert session is not None
     types, labels = facts_other.types(conn)
+    tables = facts_tables.read(conn, asked, sizes, dependents)
     return Facts(
         server_version=conn.info.server_version,
         tables={},
@@ -152,13 +79,17 @@ def _others(conn: psycopg.Connection, asked: Mapping[str, Any], names: Sequence[
         timezone=session[1],
         types=types,
         enums=labels,
-        functions=facts_other.functions(conn, asked),
-        sequences=facts_other.sequences(conn, asked),
-        extensions=words_by_first(conn.execute(facts_depend.OF_EXTENSIONS.encode(), asked)),
+        functions=facts_other.functions(functions, dependents),
+        sequences=facts_other.sequences(sequences, dependents),
+        extensions=facts_other.holdings(conn, "extension", asked, dependents),
+        schemas=facts_other.holdings(conn, "schema", asked, dependents),
         publications=dict(conn.execute("SELECT pubname, puballtables FROM pg_publication").fetchall()),
-        queries=facts_other.busy_queries(conn, names),
-        schemas=words_by_first(conn.execute(facts_depend.IN_SCHEMAS.encode(), asked)),
-    )
+        queries=facts_other.busy_queries(conn, [table.name for table in tables.values()]),
+    ), tables
+
+
+def _name(table: TableFacts) -> probes.Name:
+    return table.schema, table.name
 
 
 def _probed(

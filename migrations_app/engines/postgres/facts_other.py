@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 
-from migrations_app.engines.postgres import facts_depend
+from migrations_app.engines.postgres.facts_depend import Dependents
 from migrations_app.engines.postgres.sqlstate import classify
 from migrations_app.engines.risk.facts import FunctionFacts, SequenceFacts, TypeFacts
 
@@ -59,10 +59,13 @@ WHERE n.nspname <> ALL (%(not_users)s::text[]) AND (t.typtype IN ('d', 'e', 'r')
 
 # Columns of the type itself, of arrays of it, and of domains over either.
 TYPE_COLUMNS = """
-WITH RECURSIVE kin(root, oid) AS (
+WITH RECURSIVE domain(oid, base) AS MATERIALIZED (SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'),
+kin(root, oid) AS (
     SELECT t, t FROM unnest(%(types)s::oid[]) AS t
     UNION
-    SELECT k.root, t.oid FROM kin k JOIN pg_type t ON t.typelem = k.oid AND t.typcategory = 'A' OR t.typbasetype = k.oid
+    SELECT k.root, more.oid FROM kin k CROSS JOIN LATERAL (
+        SELECT typarray FROM pg_type WHERE oid = k.oid UNION ALL SELECT oid FROM domain WHERE base = k.oid
+    ) AS more(oid) WHERE more.oid <> 0
 )
 SELECT DISTINCT k.root, n.nspname || '.' || c.relname || '.' || a.attname
 FROM kin k JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = k.oid
@@ -97,6 +100,10 @@ FROM near JOIN pg_sequence s ON s.seqrelid = near.oid JOIN pg_class c ON c.oid =
 JOIN pg_namespace n ON n.oid = c.relnamespace
 """
 
+# An extension or schema that is here has an answer even when nothing stands on it.
+EXTENSIONS = "SELECT oid, extname FROM pg_extension WHERE extname = ANY (%(bares)s::text[])"
+SCHEMAS = "SELECT oid, nspname FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[])"
+
 STATEMENTS_VIEW = """
 SELECT quote_ident(n.nspname) || '.pg_stat_statements' FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = 'pg_stat_statements'
@@ -117,20 +124,30 @@ def words_by_first(rows: Iterable[Sequence[Any]]) -> dict[Any, tuple[str, ...]]:
     return {key: tuple(words for (words,) in found if words) for key, found in by_first(rows).items()}
 
 
-def functions(conn: psycopg.Connection, asked: Mapping[str, Any]) -> dict[str, tuple[FunctionFacts, ...]]:
+def function_rows(conn: psycopg.Connection, asked: Mapping[str, Any]) -> list[Sequence[Any]]:
     limits = {"most_functions": MOST_FUNCTIONS, "most_bytes": MOST_FUNCTION_BYTES, "not_users": NOT_USERS}
-    rows = conn.execute(FUNCTIONS.encode(), {**asked, **limits}).fetchall()
-    calls = conn.execute(facts_depend.OF_FUNCTIONS.encode(), {"functions": [oid for oid, *_ in rows]})
-    dependents = words_by_first(calls)
+    return list(conn.execute(FUNCTIONS.encode(), {**asked, **limits}))
+
+
+def functions(rows: Iterable[Sequence[Any]], dependents: Dependents) -> dict[str, tuple[FunctionFacts, ...]]:
+    """The rows of `FUNCTIONS` by qualified name, each with its overloads."""
     found: dict[str, tuple[FunctionFacts, ...]] = defaultdict(tuple)
     for oid, schema, name, arguments, language, volatility, kind, definition, is_definer, settings, extension in rows:
         found[f"{schema}.{name}"] += (
             FunctionFacts(
                 schema, name, arguments, language, volatility, kind, definition, is_definer, tuple(settings),
-                extension, dependents.get(oid, ()),
+                extension, dependents.get(("function", oid, ""), ()),
             ),
         )  # fmt: skip
     return dict(found)
+
+
+def sequences(rows: Iterable[Sequence[Any]], dependents: Dependents) -> dict[str, SequenceFacts]:
+    """The rows of `SEQUENCES` by qualified name."""
+    return {
+        name: replace(SequenceFacts(*facts), used_by=dependents.get(("sequence", oid, ""), ()))
+        for oid, name, *facts in rows
+    }
 
 
 def types(conn: psycopg.Connection) -> tuple[dict[str, TypeFacts], dict[str, tuple[str, ...]]]:
@@ -146,11 +163,12 @@ def types(conn: psycopg.Connection) -> tuple[dict[str, TypeFacts], dict[str, tup
     return found, labels
 
 
-def sequences(conn: psycopg.Connection, asked: Mapping[str, Any]) -> dict[str, SequenceFacts]:
-    rows = conn.execute(SEQUENCES.encode(), asked).fetchall()
-    calls = conn.execute(facts_depend.OF_SEQUENCES.encode(), {"sequences": [oid for oid, *_ in rows]})
-    used_by = words_by_first(calls)
-    return {name: replace(SequenceFacts(*facts), used_by=used_by.get(oid, ())) for oid, name, *facts in rows}
+def holdings(
+    conn: psycopg.Connection, kind: Literal["extension", "schema"], asked: Mapping[str, Any], dependents: Dependents
+) -> dict[str, tuple[str, ...]]:
+    """What stands on, or in, each extension or schema that was asked for and exists."""
+    rows = conn.execute((EXTENSIONS if kind == "extension" else SCHEMAS).encode(), asked)
+    return {name: dependents.get((kind, oid, name), ()) for oid, name in rows}
 
 
 def busy_queries(conn: psycopg.Connection, bares: Sequence[str]) -> tuple[tuple[str, int], ...]:

@@ -43,6 +43,13 @@ _BINARY_ALIKE = {("varchar", "text"), ("text", "varchar"), ("cidr", "inet"), ("c
                  ("varchar", "citext"), ("citext", "varchar"), ("bit", "varbit")}  # fmt: skip
 
 
+BUILT_IN = frozenset(_SHOWN) | _STRINGS | _TIMES | {
+    "numeric", "date", "uuid", "json", "jsonb", "xml", "bytea", "inet", "cidr", "macaddr", "macaddr8", "money", "bit",
+    "varbit", "oid", "point", "tsvector", "tsquery",
+}  # fmt: skip
+"""The usual types that come with PostgreSQL, so that they are no domains of users."""
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnType:
     """`base` is PostgreSQL's internal name ("int4"), `mods` the numbers in brackets, `dimensions` those of an array."""
@@ -159,14 +166,18 @@ def _string_holds(old: ColumnType, new: ColumnType) -> bool:
 
 
 def rewrites(old: ColumnType | None, new: ColumnType, *, version: int) -> bool | None:
-    """Whether the change writes the whole table anew; None when that depends on what is not known here."""
+    """Whether the change writes the whole table anew; None when that depends on what is not known here.
+
+    Domains are not looked through: give their base types. Nothing is said of a USING expression.
+    """
     if old is None:
         # Only these are often reached without a rewrite, so that nothing can be said.
         return None if new.base in ("text", "varchar", "timestamptz", "numeric", "citext") else True
     if old == new:
         return False
     if old.dimensions or new.dimensions:
-        return not (old.dimensions and new.dimensions and rewrites(old.element, new.element, version=version) is False)
+        # PostgreSQL does not tell integer[] from integer[][]; elements are converted one by one, whatever their types.
+        return not (old.dimensions and new.dimensions and old.element == new.element)
     if old.base != new.base:
         if {old.base, new.base} == {"timestamp", "timestamptz"} and version >= 120000:
             return None
@@ -177,6 +188,11 @@ def rewrites(old: ColumnType | None, new: ColumnType, *, version: int) -> bool |
     if new.base in ("bpchar", "bit"):
         return True
     return _shorter(old, new) is not None
+
+
+def rewrites_times(old: ColumnType, new: ColumnType) -> bool:
+    """Between timestamp and timestamptz in UTC: only a smaller precision changes values."""
+    return bool(new.mods) and new.mods[0] < (old.mods or (_SECONDS,))[0]
 
 
 def _same_scale_and_longer(old: tuple[int, ...], new: tuple[int, ...]) -> bool:

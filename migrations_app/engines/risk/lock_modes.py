@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MODES = (
     "ACCESS SHARE",
@@ -17,13 +17,15 @@ MODES = (
 """The lock modes of tables, weakest first."""
 AS, RS, RX, SUE, SH, SRX, EX, AX = MODES
 BLOCKING = frozenset({SH, SRX, EX, AX})
-"""Those that at least writers wait for."""
+"""Those that make writers wait."""
 _STRENGTH = {mode: strength for strength, mode in enumerate(MODES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """One lock on one relation, named as the statement does. Without a mode it is only named."""
+class Touch(NamedTuple):
+    """One lock on one relation, named as the statement does. Without a mode it is only named.
+
+    `scan`: all of it is read, or an index of it is built. `rewrite`: all of it is written to a new file.
+    """
 
     name: str
     mode: str | None
@@ -42,4 +44,4 @@ def stronger(one: str | None, other: str | None) -> str | None:
     """The stronger of two modes; None is none."""
     if one is None or other is None:
         return one or other
-    return max(one, other, key=_STRENGTH.__getitem__)
+    return one if _STRENGTH[one] >= _STRENGTH[other] else other

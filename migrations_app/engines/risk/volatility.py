@@ -4,24 +4,39 @@ from __future__ import annotations
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names
+from migrations_app.engines.risk import column_types, names
+from migrations_app.engines.risk.alter_type_locks import domain
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.nested import function_calls, known_functions
+from migrations_app.engines.risk.session import Session
 
 _VOLATILE = {
     "random", "random_normal", "clock_timestamp", "timeofday", "gen_random_uuid", "nextval", "setval", "currval",
     "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "uuidv4", "uuidv7", "gen_random_bytes", "gen_salt",
-    "lastval",
+    "lastval", "array_sample", "array_shuffle", "current_query", "set_config", "setseed", "query_to_xml",
+    "query_to_xmlschema", "lo_create", "lo_creat", "lo_from_bytea", "lo_get", "pg_sleep", "pg_notify",
+    "pg_advisory_lock", "pg_advisory_xact_lock", "pg_current_wal_lsn", "pg_database_size", "pg_relation_size",
+    "pg_total_relation_size", "pg_is_in_recovery", "pg_read_file", "ts_rewrite", "txid_status",
 }  # fmt: skip
+_SERIALS = {"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"}
 _FAST_DEFAULTS = 110000
 """From PostgreSQL 11 on a default that is the same for all rows is kept in the catalog."""
 
 
-def makes_rewrite(definition: Node, server_version: int) -> bool:
-    """Whether adding this column rewrites the table: serial, identity, stored generated, or a volatile default."""
-    base = names.bare(names.of_strings(definition.type_name.names))
-    if base in ("serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"):
+def makes_rewrite(definition: Node, server_version: int, session: Session | None = None) -> bool:
+    """Whether adding this column rewrites the table.
+
+    So do serial, identity, stored generated columns, volatile defaults, and a domain with a CHECK or NOT NULL, even
+    without a default: its constraint is looked at for every row.
+    """
+    name = names.of_strings(definition.type_name.names)
+    base = names.bare(name)
+    if base in _SERIALS:
         return True
+    if session is not None and base not in column_types.BUILT_IN and not definition.type_name.array_bounds:
+        known = domain(name, session)
+        if known is not None and (known.checks or known.not_null):
+            return True
     for item in definition.constraints:
         constraint = item.constraint
         if constraint.contype == pg.CONSTR_IDENTITY:
@@ -30,11 +45,30 @@ def makes_rewrite(definition: Node, server_version: int) -> bool:
             # "s" is STORED; PostgreSQL 18 computes VIRTUAL columns when they are read.
             return constraint.generated_kind in ("", "s")
         if constraint.contype == pg.CONSTR_DEFAULT:
-            return server_version < _FAST_DEFAULTS or is_volatile(constraint.raw_expr)
+            return server_version < _FAST_DEFAULTS or is_volatile(constraint.raw_expr, session)
     return False
 
 
-def is_volatile(expression: Node) -> bool:
-    """Whether a default may differ from row to row; a function that is not PostgreSQL's own is taken to."""
-    called = [names.bare(names.of_strings(call.funcname)).lower() for call in function_calls(expression)]
-    return any(name in _VOLATILE or name not in known_functions() for name in called)
+def is_volatile(expression: Node, session: Session | None = None) -> bool:
+    """Whether a default may differ from row to row; a function that nobody knows is taken to."""
+    return any(_is_volatile_call(names.of_strings(call.funcname), session) for call in function_calls(expression))
+
+
+def _is_volatile_call(name: str, session: Session | None) -> bool:
+    plain = names.bare(name).lower()
+    if session is not None:
+        made = session.functions.get(names.bare(name))
+        if made is not None:
+            return _declared(made.node) == "volatile"
+        overloads = session.facts.function(name) if session.facts else ()
+        if overloads:
+            return any(overload.volatility == "v" for overload in overloads)
+    return plain in _VOLATILE or plain not in known_functions()
+
+
+def _declared(node: Node) -> str:
+    """The volatility that CREATE FUNCTION says; without a word it is volatile."""
+    for option in node.options:
+        if option.def_elem.defname == "volatility":
+            return str(option.def_elem.arg.string.sval)
+    return "volatile"

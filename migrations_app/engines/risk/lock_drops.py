@@ -1,0 +1,166 @@
+"""The locks of DROP, TRUNCATE, DROP OWNED and REASSIGN OWNED: all ACCESS EXCLUSIVE but for indexes and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from postgast import pg_query_pb2 as pg
+
+from migrations_app.engines.risk import names
+from migrations_app.engines.risk.lock_family import heirs, spread, taken_along, told_tables
+from migrations_app.engines.risk.lock_modes import AX, SUE, Touch
+from migrations_app.engines.risk.names import Node
+from migrations_app.engines.risk.session import Session
+from migrations_app.engines.risk.statements import Statement
+
+
+def drop(statement: Statement, session: Session) -> Iterator[Touch]:
+    """DROP of anything: the named, and what goes with it."""
+    node = statement.node
+    touching = _DROPS.get(node.remove_type)
+    if touching is not None:
+        for item in node.objects:
+            yield from touching(names.of_object(item), node, session)
+
+
+def _relation(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    if node.missing_ok and session.relation(name).is_absent:
+        yield Touch(name, None)
+        return
+    yield Touch(name, AX)
+    yield from taken_along(session.relation(name), session, cascade=node.behavior == pg.DROP_CASCADE)
+
+
+def _index(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    owner = session.index_table(name)
+    if owner is not None:
+        yield from spread(owner.name, SUE if node.concurrent else AX, session)
+    elif not (node.missing_ok and session.knows_all):
+        yield Touch(f"the table of {name}", SUE if node.concurrent else AX)
+
+
+def _on_table(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    """A trigger, rule or policy, which is named after its table."""
+    table, _, own = name.rpartition(".")
+    relation = session.relation(table)
+    facts = relation.facts
+    if node.missing_ok and facts is not None:
+        known = {
+            pg.OBJECT_TRIGGER: [trigger.name for trigger in facts.triggers],
+            pg.OBJECT_POLICY: facts.policies,
+            pg.OBJECT_RULE: facts.rules,
+        }[node.remove_type]
+        if own not in known and not session.made_here("trigger", own):
+            # PostgreSQL looks it up before it locks the table.
+            yield Touch(table, None)
+            return
+    # The trigger of a partitioned table has a copy on each partition.
+    yield from spread(table, AX, session, recurse=node.remove_type == pg.OBJECT_TRIGGER and _is_partitioned(relation))
+
+
+def _is_partitioned(relation: object) -> bool:
+    facts = getattr(relation, "facts", None)
+    return facts is not None and facts.kind == "partitioned"
+
+
+def _schema(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    if node.behavior != pg.DROP_CASCADE or session.made_here("schema", name):
+        return
+    known = session.tables_in(name)
+    if not known and not session.knows_all:
+        # There may be some that nobody asked about: these words stand for them.
+        yield Touch(f"the tables in {name}", AX)
+    for table in known:
+        yield Touch(table, AX)
+        yield from taken_along(session.relation(table), session, cascade=True)
+    if session.facts is not None:
+        yield from (Touch(table, AX) for table in told_tables(session.facts.schemas.get(name, ()), session))
+
+
+def _type(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    if node.behavior != pg.DROP_CASCADE or session.made_here("type", name):
+        return
+    known = tables_of_type(name, session)
+    if not known and not session.knows_all:
+        known = [f"the tables with a column of type {name}"]
+    yield from (Touch(table, AX) for table in known)
+
+
+def tables_of_type(name: str, session: Session) -> list[str]:
+    """The tables with a column of this type, and those that are typed by it."""
+    facts = session.facts.type_of(name) if session.facts else None
+    by_catalog = [column.rpartition(".")[0] for column in facts.columns] if facts else []
+    return list(dict.fromkeys([*by_catalog, *session.tables_with_type(name)]))
+
+
+def _sequence(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    facts = session.facts.sequence(name) if session.facts else None
+    if facts is not None and node.behavior == pg.DROP_CASCADE:
+        # Only defaults go, but their tables are locked as for DROP COLUMN.
+        yield from (Touch(table, AX) for table in told_tables(facts.used_by, session))
+
+
+def _routine(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    if session.facts is not None and node.behavior == pg.DROP_CASCADE:
+        for overload in session.facts.function(name):
+            yield from (Touch(table, AX) for table in told_tables(overload.dependents, session))
+
+
+def _extension(name: str, node: Node, session: Session) -> Iterator[Touch]:
+    if session.facts is not None and node.behavior == pg.DROP_CASCADE:
+        yield from (Touch(table, AX) for table in told_tables(session.facts.extensions.get(name, ()), session))
+
+
+def truncate(statement: Statement, session: Session) -> Iterator[Touch]:
+    """Also children unless ONLY was said, and by CASCADE every table that references one of them, at any depth."""
+    cascade = statement.node.behavior == pg.DROP_CASCADE
+    done: set[str] = set()
+    waiting = []
+    for item in statement.node.relations:
+        name = names.of_range(item.range_var)
+        waiting.append(name)
+        if item.range_var.inh:
+            waiting.extend(heirs(session.relation(name), session))
+    while waiting:
+        name = waiting.pop(0)
+        if name in done:
+            continue
+        done.add(name)
+        yield Touch(name, AX)
+        facts = session.relation(name).facts
+        if cascade and facts is not None:
+            waiting.extend(facts.referenced_by)
+
+
+def owned(statement: Statement, session: Session) -> Iterator[Touch]:
+    """DROP OWNED and REASSIGN OWNED: every table that belongs to the role, as far as the catalog tells."""
+    roles = {item.role_spec.rolename for item in statement.node.roles}
+    if session.facts is None:
+        return
+    drops = statement.node_name == "drop_owned_stmt"
+    for name, table in session.facts.tables.items():
+        if table.owner in roles:
+            yield Touch(name, AX)
+            if drops:
+                cascade = statement.node.behavior == pg.DROP_CASCADE
+                yield from taken_along(session.relation(name), session, cascade=cascade)
+
+
+_DROPS: dict[int, Callable[[str, Node, Session], Iterator[Touch]]] = {
+    pg.OBJECT_TABLE: _relation,
+    pg.OBJECT_VIEW: _relation,
+    pg.OBJECT_MATVIEW: _relation,
+    pg.OBJECT_FOREIGN_TABLE: _relation,
+    pg.OBJECT_INDEX: _index,
+    pg.OBJECT_TRIGGER: _on_table,
+    pg.OBJECT_POLICY: _on_table,
+    pg.OBJECT_RULE: _on_table,
+    pg.OBJECT_SCHEMA: _schema,
+    pg.OBJECT_TYPE: _type,
+    pg.OBJECT_DOMAIN: _type,
+    pg.OBJECT_SEQUENCE: _sequence,
+    pg.OBJECT_FUNCTION: _routine,
+    pg.OBJECT_PROCEDURE: _routine,
+    pg.OBJECT_ROUTINE: _routine,
+    pg.OBJECT_EXTENSION: _extension,
+}

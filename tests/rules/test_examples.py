@@ -7,8 +7,8 @@ own setup.sql; the others share tests/rules/setup.sql. The first line of an exam
     -- one transaction      the statements run in one transaction, as a revision does, and not in one each
     -- server: 100000       judged for this version of PostgreSQL only, and not run
 
-Rules about a whole revision have bad.py and good.py instead: the body of a revision file with upgrade() and
-downgrade(). Those about a rehearsal are rehearsed.
+Rules about a whole revision have bad.py and good.py instead: a revision file with upgrade() and downgrade(), which is
+rendered without a database, judged, and run by Alembic. Those about a rehearsal are rehearsed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import sqlalchemy.exc
 
 from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.risk import reference
@@ -28,9 +29,11 @@ from migrations_app.engines.risk.facts import Facts
 from migrations_app.engines.risk.lock_modes import MODES
 from migrations_app.engines.risk.registry import RULES
 from migrations_app.engines.risk.verdict import Analysis, Judged, RevisionSql, analyse_each
+from tests.rules import revision_examples
 
 HERE = Path(__file__).parent
 SQL_RULES = [id_ for id_, rule in RULES.items() if not {"@revision", "@rehearsal"} & set(rule.nodes)]
+REVISION_RULES = [id_ for id_, rule in RULES.items() if "@revision" in rule.nodes]
 # TRUNCATE puts a new empty file in place: a new filenode, but no row is written.
 NEW_FILE = ("TRUNCATE",)
 RELATIONS = """
@@ -195,6 +198,36 @@ def _is_rewritten(conn: psycopg.Connection, nodes: dict[int, int], before: dict[
 def _words(mode: str) -> str:
     """AccessExclusiveLock -> ACCESS EXCLUSIVE."""
     return "".join(f" {letter}" if letter.isupper() else letter for letter in mode.removesuffix("Lock")).strip().upper()
+
+
+def judged_file(rule: str, kind: str, facts: Facts | None = None) -> Analysis:
+    """The verdict on a bad.py or good.py: by the catalog, or as a revision that follows the setup."""
+    revision = revision_examples.read(HERE / rule / f"{kind}.py")
+    if facts is not None:
+        return analyse_each([revision], facts=facts)[0]
+    return analyse_each([RevisionSql("setup", [Example(rule, kind).setup]), revision])[1]
+
+
+@pytest.mark.parametrize("kind", ["bad", "good"])
+@pytest.mark.parametrize("rule", REVISION_RULES)
+def test_a_revision_file_fires_as_it_should_with_a_catalog_and_without_and_alembic_runs_it(
+    rule: str, kind: str, database: str
+) -> None:
+    example = Example(rule, kind)
+    check_findings(example, judged_file(rule, kind))
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("DROP SCHEMA IF EXISTS public, app, fresh CASCADE")
+        conn.execute("CREATE SCHEMA public")
+        conn.execute(example.setup)
+        facts = facts_for(conn, [revision_examples.read(HERE / rule / f"{kind}.py")])
+    verdict = judged_file(rule, kind, facts)
+    check_findings(example, verdict)
+    refusal = None
+    try:
+        revision_examples.upgrade(HERE / rule / f"{kind}.py", database)
+    except sqlalchemy.exc.DBAPIError as error:
+        refusal = getattr(error.orig, "sqlstate", None)
+    assert refusal == (verdict.fails["sqlstate"] if verdict.fails else None)
 
 
 def test_the_page_of_the_rules_is_the_one_that_their_texts_make() -> None:

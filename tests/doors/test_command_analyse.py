@@ -63,6 +63,48 @@ def test_what_cannot_be_judged_is_a_usage_error(sql_file: Path, content: bytes) 
     assert refusal.value.returncode == 4
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "Line 1 of"),
+        (b"SELECT 1;\nSELECT '\xe4';", "Line 2 of"),
+        ("SELECT 1;\n".encode("utf-16"), "not UTF-8"),
+        (b"<html><body>SELECT 1</body></html>", "Line 1: syntax error"),
+        (b"SELECT 1;\n\nDROP TABEL users;", "Line 3: syntax error"),
+        (b"SELECT 'never closed", "Line 1: unterminated"),
+        (b"SELECT 1;\nSELECT '\0';", "Line 2: the SQL holds a NUL byte"),
+        (b"   \n -- only words\n", "no statement in it"),
+        (b"SELECT " + b"1+" * 20_000 + b"1", "operators"),
+    ],
+)
+def test_bad_input_is_refused_with_the_line_and_what_is_wrong(sql_file: Path, content: bytes, says: str) -> None:
+    sql_file.write_bytes(content)
+    with pytest.raises(CommandError, match=says):
+        run(str(sql_file))
+
+
+def test_a_line_of_five_megabytes_is_judged_to_its_end(sql_file: Path) -> None:
+    values = ", ".join(f"({number}, 'some words of a row')" for number in range(160_000))
+    sql_file.write_text(f"INSERT INTO log VALUES {values}; DROP TABLE users")
+    assert sql_file.stat().st_size > 5_000_000
+    assert run(str(sql_file))[1]["hazards"] == ["drop-table"]
+
+
+def test_a_revision_file_is_refused_with_the_way_to_judge_it(tmp_path: Path) -> None:
+    (tmp_path / "abc.py").write_text("def upgrade(): ...")
+    with pytest.raises(CommandError, match="Name the folder that holds"):
+        run(str(tmp_path / "abc.py"))
+
+
+@pytest.mark.parametrize("name", ["text", "json", "sarif", "github", "junit"])
+def test_every_format_is_written_and_the_exit_code_stays_the_verdict(sql_file: Path, name: str) -> None:
+    sql_file.write_text("DROP TABLE users")
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("analyse", str(sql_file), "--format", name, stdout=out)
+    assert (end.value.code, "drop-table" in out.getvalue()) == (1, True)
+
+
 def test_a_missing_file_and_a_folder_without_a_project_are_usage_errors(tmp_path: Path) -> None:
     for path in (tmp_path / "no.sql", tmp_path):
         with pytest.raises(CommandError) as refusal:

@@ -5,15 +5,14 @@ Exit 0: nothing dangerous. 1: dangerous, or at `--fail-on`. 4: the input cannot 
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from migrations_app.engines.reports import FORMATS
 from migrations_app.errors import TidegateError
 from migrations_app.stages import analyse
 
@@ -30,7 +29,8 @@ class Command(BaseCommand):
         parser.add_argument("--database-url", help="read sizes, types and keys from this database's catalog")
         parser.add_argument("--range", dest="revision_range", metavar="A:B", help="only the revisions after A up to B")
         parser.add_argument("--python", help="the project's own interpreter, such as .venv/bin/python")
-        parser.add_argument("--json", action="store_true", dest="as_json", help="print the analysis as JSON")
+        parser.add_argument("--format", choices=list(FORMATS), default="text", help="text unless said otherwise")
+        parser.add_argument("--json", action="store_const", const="json", dest="format", help="short for --format json")
         parser.add_argument("--fail-on", choices=LEVELS, help="exit 1 from this level on, dangerous or not")
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -45,10 +45,7 @@ class Command(BaseCommand):
             found = _analysis(options)
         except TidegateError as error:
             raise CommandError(error.detail, returncode=USAGE) from None
-        if options["as_json"]:
-            self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
-        else:
-            self.stdout.write("\n".join(_lines(found)))
+        self.stdout.write(FORMATS[options["format"]](found, options["path"]))
         floor = options["fail_on"]
         if found["dangerous"] or (floor and LEVELS.index(found["level"]) >= LEVELS.index(floor)):
             raise SystemExit(DANGEROUS)
@@ -69,6 +66,9 @@ def _analysis(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(path: str) -> str:
+    if path.endswith(".py"):
+        detail = f"{path} is Python. Name the folder that holds alembic.ini, and the revision with --range."
+        raise CommandError(detail, returncode=USAGE)
     try:
         raw = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
@@ -79,20 +79,3 @@ def _text(path: str) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         detail = f"Line {line} of {path} is not UTF-8, so nothing can be said about it. Save the file as UTF-8."
         raise CommandError(detail, returncode=USAGE) from None
-
-
-def _lines(found: dict[str, Any]) -> Iterator[str]:
-    for statement in found["statements"]:
-        for finding in statement["findings"]:
-            where = f"{statement['revision']}:{statement['line']}" if "revision" in statement else statement["line"]
-            yield f"{finding['severity'].upper()} {finding['rule']} (line {where}): {finding['message']}"
-            yield f"    Why:      {finding['why']}"
-            yield f"    Safe way: {finding['safe_way']}"
-    for reason in found["opaque"]:
-        yield f"OPAQUE {reason}"
-    if found["fails"]:
-        yield f"FAILS with {found['fails']['sqlstate']}: {found['fails']['message']}"
-    says = "DANGEROUS, a person has to approve it" if found["dangerous"] else "nothing dangerous"
-    locks = f"strongest lock {found['lock']}" if found["lock"] else "no lock on an existing table"
-    known = "with the database's catalog" if found["facts"] == "catalog" else "from the SQL alone"
-    yield f"{len(found['statements'])} statements, level {found['level']}: {says}; {locks}; judged {known}."

@@ -108,4 +108,5 @@ def _revision(data: Mapping[str, Any]) -> RehearsedRevision:
 
 
 def _statement(data: Mapping[str, Any]) -> RehearsedStatement:
-    return RehearsedStatement(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+    read: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return RehearsedStatement(**read)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from .history import history, locate, plan
 from .offline import offline_sql
 from .project import Project, failure
-from .run import run
+from .run import Run, run
 from .wire import Wire, confine
 
 READS: dict[str, Callable[[Project], Any]] = {
@@ -20,18 +21,32 @@ READS: dict[str, Callable[[Project], Any]] = {
 
 
 def main(inbox: int, outbox: int) -> int:
+    if os.environ.pop("TIDEGATE_FORKS", None):
+        from .forks import serve
+
+        return serve(inbox, outbox, answer)
+    return answer(inbox, outbox)
+
+
+def answer(inbox: int, outbox: int) -> int:
     """Always ends with one line of kind `done`, `failed` or (from a run) `stopped`; the exit code repeats it."""
     wire = Wire(inbox, outbox)
     spec = wire.spec()
     confine(spec["limits"])
     if spec["verb"] == "run":
-        return run(wire, spec)
+        return run(watched_run(wire, spec) if spec.get("rehearsal") else Run(wire, spec))
     project = None
     try:
         project = Project(spec)
-        answer = project.work(lambda: READS[spec["verb"]](project))
+        answered = project.work(lambda: READS[spec["verb"]](project))
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - foreign code: whatever it raises is the answer
         wire.send("failed", **failure(project, exc))
         return 1
-    wire.send("done", answer=answer)
+    wire.send("done", answer=answered)
     return 0
+
+
+def watched_run(wire: Wire, spec: dict[str, Any]) -> Run:
+    from .rehearsing import Rehearsing  # what a real run does not need it does not load
+
+    return Rehearsing(wire, spec)

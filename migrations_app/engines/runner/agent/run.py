@@ -49,7 +49,7 @@ class Run:
     def steps(self, heads: Any, context: Any) -> Iterator[Any]:
         spec = self.spec
         assert self.project is not None
-        todo = steps(self.project.rebase(context.script), spec["direction"], spec["destination"], tuple(heads))
+        todo = self.todo(self.project.rebase(context.script), tuple(heads))
         ids = [s.revision.revision for s in todo]
         if spec["expected"] is not None and ids != spec["expected"]:
             raise self.stop(f"Alembic would run {ids or 'nothing'} here, but the plan says {spec['expected']}")
@@ -59,6 +59,9 @@ class Run:
             yield step
         self.revision = None
         self.completed = True
+
+    def todo(self, script: Any, heads: tuple[str, ...]) -> list[Any]:
+        return steps(script, self.spec["direction"], self.spec["destination"], heads)
 
     def on_apply(self, *, step: Any, heads: Any, **_: Any) -> None:
         assert self.revision is not None
@@ -139,6 +142,9 @@ class Run:
             time.sleep(LOCK_RETRY_S)
 
     # --- what SQLAlchemy tells ---
+
+    def attached(self) -> None:
+        """A rehearsal listens to more than a run does."""
 
     def on_connect(self, dbapi_connection: Any, _record: Any) -> None:
         """Through the driver, so that it also holds for asyncpg, which knows neither a service file nor PGOPTIONS."""
@@ -234,6 +240,7 @@ def attach(state: Run) -> None:
             state.bookkeeping = False
 
     context.__init__, maintainer.update_to_step = with_gate, update_to_step
+    state.attached()
 
 
 def migrate(state: Run) -> None:
@@ -243,9 +250,7 @@ def migrate(state: Run) -> None:
     project.run_env(project.script(), state.steps, as_sql=False, destination_rev=destination[0])
 
 
-def run(wire: Wire, spec: dict[str, Any]) -> int:
-    state = Run(wire, spec)
-
+def run(state: Run) -> int:
     def terminate(_signum: int, _frame: Any) -> None:
         state.cancel("ended by a signal")
         raise Stopped("ended by a signal")
@@ -254,7 +259,7 @@ def run(wire: Wire, spec: dict[str, Any]) -> int:
     error: BaseException | None = None
     try:
         attach(state)
-        state.project = Project(spec)
+        state.project = Project(state.spec)
         state.project.work(lambda: migrate(state))
     except BaseException as exc:  # noqa: BLE001 - foreign code: exits and cancellations are results too
         error = exc

@@ -48,15 +48,14 @@ def read_facts(conn: psycopg.Connection, names: Sequence[str], *, statement_time
         # The costs of catalog queries are overestimated enough to have each of them compiled.
         limits = "SELECT set_config('statement_timeout', %s, true), set_config('jit', 'off', true)"
         conn.execute(limits, [f"{CATALOG_TIMEOUT_MS}ms"])
-        relations = conn.execute(facts_scope.SCOPE.encode(), asked).fetchall()
-        near = {oid for oid, is_near, *_ in relations if is_near}
-        asked |= {"oids": [oid for oid, *_ in relations], "near": list(near)}
+        relations = facts_scope.relations(conn, asked)
+        asked |= {"oids": list(relations), "near": [oid for oid, is_near in relations.items() if is_near]}
         sizes = {row[0]: row[1:] for row in conn.execute(facts_sql.SIZES.encode(), asked)}
         facts, tables = _catalog(conn, asked, sizes)
     budget = Budget.of_ms(statement_timeout_ms)
     emptiness = probes.has_rows(conn, [_name(t) for t in tables.values() if t.kind in KINDS_WITH_ROWS], budget)
     for oid, table in tables.items():
-        tables[oid] = _probed(conn, table, emptiness.get(_name(table)), sizes.get(oid), budget, is_near=oid in near)
+        tables[oid] = _probed(conn, table, emptiness.get(_name(table)), sizes.get(oid), budget, is_near=relations[oid])
     return replace(facts, asked=frozenset(names), tables={table.qualified: table for table in tables.values()})
 
 

@@ -78,15 +78,17 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid ORDER BY 1, 
 # The named ones, those of a dropped schema, and those that belong to or serve a column of the known tables.
 SEQUENCES = """
 WITH near(oid) AS (
-    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'S' AND (c.relname = ANY (%(bares)s::text[]) OR n.nspname = ANY (%(schemas)s::text[]))
+    SELECT oid FROM pg_class WHERE relname = ANY (%(bares)s::text[]) AND relkind = 'S'
+    UNION
+    SELECT c.oid FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind = 'S'
+    WHERE n.nspname = ANY (%(schemas)s::text[])
     UNION
     SELECT objid FROM pg_depend WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass
         AND refobjid = ANY (%(oids)s::oid[]) AND refobjsubid > 0 AND deptype IN ('a', 'i')
     UNION
-    SELECT d.refobjid FROM pg_attrdef v JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = v.oid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.adrelid
-    WHERE v.adrelid = ANY (%(oids)s::oid[])
+    SELECT d.refobjid FROM unnest(%(oids)s::oid[]) AS t(oid) JOIN pg_attrdef v ON v.adrelid = t.oid
+    JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = v.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.adrelid
 )
 SELECT s.seqrelid, n.nspname || '.' || c.relname,
        CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') THEN pg_sequence_last_value(c.oid) END,

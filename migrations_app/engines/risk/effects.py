@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import alter_effects, names
+from migrations_app.engines.risk import alter_effects, names, writes
 from migrations_app.engines.risk.definitions import add_column, add_constraint, constraint_of
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Column, Relation, Session
@@ -44,6 +44,7 @@ def _create_table(statement: Statement, session: Session) -> None:
         return
     relation = session.make(Relation(name, is_made=True), is_temporary=is_temporary)
     relation.ends_with_commit = node.oncommit == pg.ONCOMMIT_DROP
+    relation.partitions_rows = node.HasField("partspec")
     for element in node.table_elts:
         element = inner(element)
         if element.DESCRIPTOR.name == "ColumnDef":
@@ -82,7 +83,10 @@ def _create_view(statement: Statement, session: Session) -> None:
     query = inner(node.query)
     sources = [names.of_range(item.range_var) for item in query.from_clause if names.node_name(item) == "range_var"]
     reads = tuple(sources) if len(sources) == 1 and len(query.from_clause) == 1 else ()
-    view = Relation(names.of_range(node.view), is_made=True, is_view=True, reads=reads)
+    name = names.of_range(node.view)
+    before = session.relation(name)
+    is_old = node.replace and before.is_existing
+    view = Relation(name, before.facts if is_old else None, is_made=not is_old, is_view=True, reads=reads)
     view.is_filtered = query.HasField("where_clause")
     session.make(view, is_temporary=node.view.relpersistence == "t")
 
@@ -101,7 +105,7 @@ def _rename(statement: Statement, session: Session) -> None:
         relation = session.relation(names.of_range(node.relation))
         column = relation.column(node.subname)
         relation.columns[node.newname] = Column(
-            node.newname, column.origin, column.type, column.not_null, column.has_values
+            node.newname, column.origin, column.type, column.not_null, column.has_values, column.is_filled
         )
         relation.columns[node.subname] = Column(node.subname, None, has_values=False)
     elif node.rename_type == pg.OBJECT_TYPE:
@@ -211,6 +215,11 @@ def _schema(statement: Statement, session: Session) -> None:
         _made(session, statement, "schema", statement.node.schemaname)
 
 
+def _extension(statement: Statement, session: Session) -> None:
+    if not statement.node.if_not_exists:
+        _made(session, statement, "extension", statement.node.extname)
+
+
 def _sequence(statement: Statement, session: Session) -> None:
     if not statement.node.if_not_exists:
         _made(session, statement, "sequence", names.of_range(statement.node.sequence))
@@ -223,6 +232,21 @@ def _function(statement: Statement, session: Session) -> None:
         _made(session, statement, "function", name)
 
 
+def _trigger(statement: Statement, session: Session) -> None:
+    if not statement.node.replace:
+        _made(session, statement, "trigger", statement.node.trigname)
+        _made(session, statement, "trigger", on_table(statement.node.trigname, statement.node.relation.relname))
+
+
+def _policy(statement: Statement, session: Session) -> None:
+    _made(session, statement, "policy", on_table(statement.node.policy_name, statement.node.table.relname))
+
+
+def on_table(name: str, table: str) -> str:
+    """Under which name `made_here` knows a trigger or policy of a table, so that one of another is not meant."""
+    return f"{names.bare(table)}/{name}"
+
+
 def _prepare(statement: Statement, session: Session) -> None:
     session.prepared.add(statement.node.name)
 
@@ -232,6 +256,12 @@ _EFFECTS: dict[str, Callable[[Statement, Session], None]] = {
     "create_table_as_stmt": _create_table_as,
     "select_stmt": _select,
     "view_stmt": _create_view,
+    "insert_stmt": writes.note,
+    "update_stmt": writes.note,
+    "delete_stmt": writes.note,
+    "merge_stmt": writes.note,
+    "truncate_stmt": writes.note,
+    "copy_stmt": writes.note,
     "drop_stmt": _drop,
     "rename_stmt": _rename,
     "alter_object_schema_stmt": _set_schema,
@@ -241,6 +271,14 @@ _EFFECTS: dict[str, Callable[[Statement, Session], None]] = {
     "index_stmt": _index,
     "create_enum_stmt": _enum,
     "alter_enum_stmt": _enum_value,
+    "create_domain_stmt": lambda made, session: _made(session, made, "type", names.of_strings(made.node.domainname)),
+    "create_range_stmt": lambda made, session: _made(session, made, "type", names.of_strings(made.node.type_name)),
+    "composite_type_stmt": lambda made, session: _made(session, made, "type", made.node.typevar.relname),
+    "create_extension_stmt": _extension,
+    "create_publication_stmt": lambda made, session: _made(session, made, "publication", made.node.pubname),
+    "create_role_stmt": lambda made, session: _made(session, made, "role", made.node.role),
+    "create_trig_stmt": _trigger,
+    "create_policy_stmt": _policy,
     "create_schema_stmt": _schema,
     "create_seq_stmt": _sequence,
     "create_function_stmt": _function,

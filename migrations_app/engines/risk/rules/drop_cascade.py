@@ -1,23 +1,28 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names
+from migrations_app.engines.risk import drops, names
 from migrations_app.engines.risk.findings import Hit, Rule
-from migrations_app.engines.risk.session import Session
+from migrations_app.engines.risk.names import Node
+from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 
 _RELATIONS = {pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_FOREIGN_TABLE}
+# A schema is a rule of its own: there everything inside goes, dependent or not. On the others nothing can stand.
+_NOT_HERE = {pg.OBJECT_SCHEMA, pg.OBJECT_TRIGGER, pg.OBJECT_POLICY, pg.OBJECT_RULE, pg.OBJECT_PUBLICATION}
 _MADE = {
-    pg.OBJECT_TYPE: "type",
-    pg.OBJECT_DOMAIN: "type",
+    **dict.fromkeys(drops.TYPES, "type"),
+    **dict.fromkeys(drops.ROUTINES, "function"),
     pg.OBJECT_SEQUENCE: "sequence",
-    pg.OBJECT_FUNCTION: "function",
-    pg.OBJECT_PROCEDURE: "function",
     pg.OBJECT_INDEX: "index",
+    pg.OBJECT_EXTENSION: "extension",
 }
+_READ = ("view ", "materialized view ", "table ", "child table ", "foreign table ")
+_GOES_ANYWAY = ("index ", "default of ", "sequence ")
+_CONSTRAINTS = ("primary key ", "unique constraint ", "exclusion constraint ", "check constraint ", "not-null ")
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
@@ -25,42 +30,147 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         yield from _of_subcommands(statement, session)
         return
     node = statement.node
-    # A schema is a rule of its own: there everything inside goes, dependent or not.
-    if node.behavior != pg.DROP_CASCADE or node.remove_type == pg.OBJECT_SCHEMA:
+    if node.behavior != pg.DROP_CASCADE or node.remove_type in _NOT_HERE:
         return
     for item in node.objects:
         name = names.of_object(item)
         if node.remove_type in _RELATIONS:
-            yield from _of_relation(name, session, f"{statement.kind} {name}")
+            relation = session.relation(name)
+            yield from _of_relation(name, relation, f"{statement.kind} {name}", _taken(relation, statement, session))
         elif not session.made_here(_MADE.get(node.remove_type, ""), name):
-            message = f"{statement.kind} {name} CASCADE also drops whatever depends on it"
-            yield Hit(message, values={"name": names.quoted(name)})
+            yield from _of_object(name, item, statement, session)
 
 
-def _of_relation(name: str, session: Session, what: str) -> Iterator[Hit]:
-    relation = session.relation(name)
-    if relation.is_made or relation.is_absent:
+def _of_relation(name: str, relation: Relation, what: str, dependents: Iterable[str]) -> Iterator[Hit]:
+    if not relation.is_existing:
         return
     message = f"{what} CASCADE also drops whatever depends on it"
     values = {"name": names.quoted(name)}
+    found = list(dict.fromkeys(dependents))
     if relation.facts is None:
         yield Hit(message, name, why="Without a database to ask, what depends on it is not known.", values=values)
+    elif found:
+        why = f"It would take with it: {', '.join(found)}."
+        yield Hit(message, name, why=why, evidence={"dependents": found}, values=values)
+
+
+def _taken(relation: Relation, statement: Statement, session: Session) -> Iterator[str]:
+    """What only CASCADE drops, and neither this input nor this statement drops by name."""
+    if relation.facts is None:
         return
-    dependents = list(relation.facts.dependents)
+    named = {session.qualified(names.of_object(item)) for item in statement.node.objects}
+    # A partition goes with its parent in any case, and the rows are what the rule about the table speaks of.
+    told = [words for words in relation.facts.dependents if not words.startswith("partition ")]
+    for words in told:
+        if _is_there(words, session) and _bearer(words) not in named:
+            yield words
     for child in relation.facts.referenced_by:
-        if not any(named.startswith("foreign key ") and named.endswith(f" of {child}") for named in dependents):
-            dependents.append(f"foreign key of {child}")
+        known = any(words.startswith("foreign key ") and words.endswith(f" of {child}") for words in told)
+        if not known and child not in named and not session.relation(child).is_absent:
+            yield f"foreign key of {child}"
+
+
+def _bearer(words: str) -> str:
+    """The relation that "view public.v" and "foreign key k of public.t" speak of."""
+    kind = next((kind for kind in _READ if words.startswith(kind)), None)
+    return words.removeprefix(kind) if kind else words.rpartition(" of ")[2]
+
+
+def _is_there(words: str, session: Session) -> bool:
+    relation = session.relation(_bearer(words)) if " of " in words or words.startswith(_READ) else None
+    if relation is None:
+        return True
+    key = words.removeprefix("foreign key ").rpartition(" of ")[0]
+    return not relation.is_absent and not (key in relation.constraints and relation.constraints[key] is None)
+
+
+def _of_object(name: str, item: Node, statement: Statement, session: Session) -> Iterator[Hit]:
+    message = f"{statement.kind} {name} CASCADE also drops whatever depends on it"
+    values = {"name": names.quoted(name)}
+    known = _KNOWN.get(statement.node.remove_type)
+    if session.facts is None or known is None:
+        yield Hit(message, values=values)
+        return
+    dependents = list(known(name, item, statement, session))
     if dependents:
         why = f"It would take with it: {', '.join(dependents)}."
-        yield Hit(message, name, why=why, evidence={"dependents": dependents}, values=values)
+        yield Hit(message, why=why, evidence={"dependents": dependents}, values=values)
+
+
+def _on_type(name: str, _item: Node, statement: Statement, session: Session) -> Iterable[str]:
+    uses = drops.type_uses(name, statement, session)
+    return uses.all if uses else ()
+
+
+def _on_routine(_name: str, item: Node, _statement: Statement, session: Session) -> Iterable[str]:
+    return [words for each in drops.routines(item, session) or () for words in each.dependents]
+
+
+def _on_extension(name: str, _item: Node, _statement: Statement, session: Session) -> Iterable[str]:
+    return session.facts.extensions.get(name, ()) if session.facts else ()
+
+
+def _on_sequence(name: str, _item: Node, _statement: Statement, session: Session) -> Iterable[str]:
+    known = session.facts.sequence(name) if session.facts else None
+    return [f"default of {column}" for column in known.used_by] if known else ()
+
+
+def _on_index(name: str, _item: Node, _statement: Statement, session: Session) -> Iterable[str]:
+    """A foreign key may stand on a unique index that is no constraint."""
+    owner = session.index_table(name)
+    index = (
+        next((i for i in owner.facts.indexes if i.name == names.bare(name)), None) if owner and owner.facts else None
+    )
+    return _keys_to(owner, index.columns, session) if owner and index and index.unique else ()
+
+
+_KNOWN: dict[int, Callable[[str, Node, Statement, Session], Iterable[str]]] = {
+    **dict.fromkeys(drops.TYPES, _on_type),
+    **dict.fromkeys(drops.ROUTINES, _on_routine),
+    pg.OBJECT_EXTENSION: _on_extension,
+    pg.OBJECT_SEQUENCE: _on_sequence,
+    pg.OBJECT_INDEX: _on_index,
+}
+
+
+def _keys_to(relation: Relation, columns: tuple[str, ...], session: Session) -> list[str]:
+    """The foreign keys that reference just these columns."""
+    children = relation.facts.referenced_by if relation.facts else ()
+    return [
+        f"foreign key {key.name} of {child}"
+        for child in (*children, relation.name)
+        for key in session.relation(child).known_constraints()
+        if key.references and session.relation(key.references) is relation
+        if not key.referenced_columns or set(key.referenced_columns) == set(columns)
+    ]
 
 
 def _of_subcommands(statement: Statement, session: Session) -> Iterator[Hit]:
     name = names.of_range(statement.node.relation)
+    relation = session.relation(name)
     for item in statement.node.cmds:
         command = item.alter_table_cmd
-        if command.behavior == pg.DROP_CASCADE and command.subtype in (pg.AT_DropColumn, pg.AT_DropConstraint):
-            yield from _of_relation(name, session, f"Dropping {command.name} of {name} with")
+        if command.behavior != pg.DROP_CASCADE:
+            continue
+        what = f"Dropping {command.name} of {name} with"
+        if command.subtype == pg.AT_DropColumn:
+            yield from _of_relation(name, relation, what, _on_column(relation, command.name))
+        elif command.subtype == pg.AT_DropConstraint:
+            key = relation.constraint(command.name)
+            keys = _keys_to(relation, key.columns, session) if key and key.kind in ("primary", "unique") else ()
+            yield from _of_relation(name, relation, what, keys)
+
+
+def _on_column(relation: Relation, name: str) -> Iterator[str]:
+    """What stands on the column and does not go with it in any case, as its own indexes and constraints do."""
+    origin = relation.column(name).origin
+    if relation.facts is None or origin is None:
+        return
+    own = f" of {relation.facts.qualified}"
+    for words in relation.facts.column_dependents.get(origin, ()):
+        is_own = words.startswith((*_CONSTRAINTS, "foreign key ")) and words.endswith(own)
+        if not is_own and not words.startswith(_GOES_ANYWAY):
+            yield words
 
 
 RULE = Rule(

@@ -1,0 +1,2 @@
+CREATE MATERIALIZED VIEW passing AS SELECT count(*) AS users FROM users;
+DROP MATERIALIZED VIEW passing;

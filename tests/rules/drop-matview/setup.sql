@@ -1,0 +1,3 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+INSERT INTO users VALUES (1);
+CREATE MATERIALIZED VIEW counts AS SELECT count(*) AS users FROM users;

@@ -18,6 +18,7 @@ MENU = (
     ("rollouts", "Rollouts", "/rollouts/"),
     ("backfills", "Backfills", "/backfills/"),
     ("approvals", "Approvals", "/approvals/"),
+    ("waivers", "Waivers", "/waivers/"),
     ("audit", "Audit", "/audit/"),
 )
 

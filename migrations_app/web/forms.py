@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from migrations_app.errors import Invalid
 from migrations_app.models import Environment, Project, Target
+from migrations_app.stages.waive import LONGEST_DAYS
 
 TARGETS_OFFERED = 500
+USUAL_DAYS = 30
+EVERYWHERE = "*"  # no environment can be called so
 
 
 def tell(form: forms.Form, error: Invalid, *, fields: Mapping[str, str] | None = None) -> None:
@@ -117,3 +122,36 @@ class BackfillForm(forms.Form):
 class LimitsForm(forms.Form):
     max_lag_s = forms.FloatField(min_value=0.1, max_value=3600, label="Largest lag, s")
     chunk_ms = forms.IntegerField(min_value=10, max_value=5000, label="Chunk, ms")
+
+
+class WaiverForm(forms.Form):
+    """One of these stands below each danger of a plan."""
+
+    finding = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label="Why this is safe",
+        help_text="Whoever plans with it, and the audit, will read this.",
+        error_messages={"required": "Say why this is safe: whoever plans with it will read it."},
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    environment = forms.ChoiceField(label="Where")
+    expires_on = forms.DateField(
+        label="Until the end of", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, environments: Sequence[str], today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        where = self.fields["environment"]
+        assert isinstance(where, forms.ChoiceField)
+        where.choices = [*((name, f"in {name} only") for name in environments), (EVERYWHERE, "in every environment")]
+        last = today + timedelta(days=LONGEST_DAYS - 1)  # whose end is not yet too far away
+        self.fields["expires_on"].widget.attrs |= {"min": today.isoformat(), "max": last.isoformat()}
+        self.fields["expires_on"].initial = today + timedelta(days=USUAL_DAYS)
+
+    def clean_environment(self) -> str | None:
+        return None if self.cleaned_data["environment"] == EVERYWHERE else str(self.cleaned_data["environment"])
+
+    def clean_expires_on(self) -> datetime:
+        """The end of that day, in the reader's time zone."""
+        day: date = self.cleaned_data["expires_on"]
+        return timezone.make_aware(datetime.combine(day, time(23, 59, 59)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from migrations_app.models import Rollout, TargetPlan
+from migrations_app.models.waivers import objection
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ def freshness(rollout: Rollout, plans: Sequence[TargetPlan]) -> Freshness:
             changes.append(f"{len(moved) - 5} more targets have moved since.")
         if rollout.expires_at and rollout.expires_at < timezone.now():
             changes.append("The approval has expired.")
+        if void := objection(rollout):
+            changes.append(f"{void[:1].upper()}{void[1:]}.")
     newer = rollout.project.bundle_id != rollout.bundle_id
     notes = ("The project has newer files by now; this rollout runs the older ones, as planned.",) if newer else ()
     return Freshness(tuple(changes), notes)

@@ -11,6 +11,7 @@ from django.db.models import Count, F, TextField, Window
 from django.db.models.expressions import BaseExpression
 from django.db.models.functions import MD5, Cast, RowNumber
 
+from migrations_app.engines.risk.waivers import OPAQUE
 from migrations_app.models import Revision, Rollout, Step
 
 SEVERITIES = ("danger", "hazard", "advice")
@@ -20,7 +21,7 @@ BLOCKS_WRITES = frozenset({"ACCESS EXCLUSIVE", "EXCLUSIVE", "SHARE ROW EXCLUSIVE
 
 @dataclass
 class Risk:
-    """One statement of a piece with what was found in it, as a row of the risk table."""
+    """One statement of a piece with what was found in it, as a row of the risk table; no SQL: the piece as a whole."""
 
     revision: str
     sql: str
@@ -34,9 +35,8 @@ class Risk:
 
     @property
     def rank(self) -> int:
-        """0 is the worst."""
-        ranks = [SEVERITIES.index(f["severity"]) for f in self.findings if f.get("severity") in SEVERITIES]
-        return min(ranks, default=len(SEVERITIES))
+        """0 is the worst. A danger that was waived weighs as a hazard."""
+        return min((weight(finding) for finding in self.findings), default=len(SEVERITIES))
 
     @property
     def tone(self) -> str:
@@ -69,7 +69,21 @@ class Piece:
 
     @property
     def risks(self) -> list[Risk]:
-        return [_risk(self.revision.revision, found) for found in self.analysis.get("statements", [])]
+        whole = [finding for finding in self.analysis.get("findings", []) if finding["rule"] != OPAQUE]
+        judged = [*([{"findings": whole}] if whole else []), *self.analysis.get("statements", [])]
+        return [_risk(self.revision.revision, found) for found in judged]
+
+    @property
+    def unseen(self) -> dict[str, Any]:
+        """The finding that stands for all that cannot be seen before it runs; empty when there is none."""
+        whole = self.analysis.get("findings", [])
+        return next((finding for finding in whole if finding["rule"] == OPAQUE), {})
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """All of them: of the revision as a whole, then statement by statement."""
+        of_statements = [finding for found in self.analysis.get("statements", []) for finding in found["findings"]]
+        return [*self.analysis.get("findings", []), *of_statements]
 
     @property
     def way_back(self) -> str:
@@ -85,6 +99,7 @@ def pieces_of(rollout: Rollout) -> list[Piece]:
         F("opaque"),
         MD5(Cast("statements", TextField())),
         Cast("analysis__hazards", TextField()),
+        Cast("analysis__waivers", TextField()),
     ]
     steps = Step.objects.filter(plan__rollout=rollout).annotate(
         nth=Window(RowNumber(), partition_by=alike, order_by="id"),
@@ -138,7 +153,7 @@ def _piece(step: Step, targets_count: int) -> Piece:
 
 
 def _risk(revision: str, found: dict[str, Any]) -> Risk:
-    findings = sorted(found.get("findings", []), key=_severity)
+    findings = sorted(found.get("findings", []), key=weight)
     return Risk(
         revision=revision,
         sql=found.get("sql", ""),
@@ -152,8 +167,9 @@ def _risk(revision: str, found: dict[str, Any]) -> Risk:
     )
 
 
-def _severity(finding: dict[str, Any]) -> int:
-    severity = finding.get("severity", "")
+def weight(finding: dict[str, Any]) -> int:
+    """Its place among the severities, 0 for the worst: a danger that was waived weighs as a hazard."""
+    severity = "hazard" if finding.get("waived") else finding.get("severity", "")
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 

@@ -13,10 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from migrations_app.errors import NotFound
 from migrations_app.models import LogLine, Rollout, Step, TargetPlan
-from migrations_app.stages import approve
+from migrations_app.stages import approve, waive
 from migrations_app.stages import rollout as rollout_stage
+from migrations_app.web import waivers
 from migrations_app.web.actions import actions_for
 from migrations_app.web.deciding import Refusal, decide, needs_name
+from migrations_app.web.forms import WaiverForm
 from migrations_app.web.freshness import freshness
 from migrations_app.web.live import etag_of, fragment, whole
 from migrations_app.web.people import actor_of
@@ -56,6 +58,16 @@ def settle(request: HttpRequest, rollout_id: str, decision: str) -> HttpResponse
         return redirect("rollout", rollout_id)
     rollout = _find(rollout_id)
     return _page(request, rollout, _etag(request, rollout), refusal)
+
+
+@require_POST
+def waive_finding(request: HttpRequest, rollout_id: str) -> HttpResponse:
+    """Waives one danger. What was wrong is told at the form, below the finding."""
+    rollout = _find(rollout_id)
+    form = waivers.form_of(request, _plans(rollout))
+    if waivers.make(request, rollout, form):
+        return redirect("rollout", rollout_id)
+    return _page(request, rollout, _etag(request, rollout), sent=form)
 
 
 @require_POST
@@ -125,9 +137,14 @@ def _tally(rollout: Rollout, plans: list[TargetPlan]) -> tuple[int, dict[str, in
     return rollout.plans.count(), dict(steps.values_list("status").annotate(Count("id")))
 
 
-def _page(request: HttpRequest, rollout: Rollout, etag: str, refusal: Refusal | None = None) -> HttpResponse:
+def _page(
+    request: HttpRequest, rollout: Rollout, etag: str, refusal: Refusal | None = None, sent: WaiverForm | None = None
+) -> HttpResponse:
+    """`refusal`: of the decision bar. `sent`: the form of a waiver that was not taken."""
     plans = _plans(rollout)
     pieces = pieces_of(rollout)
+    may_waive = waive.may_waive(actor=actor_of(request), rollout=rollout)
+    waivers.show_on(pieces, plans, is_offered=may_waive.allowed, sent=sent)
     context = _moving(request, rollout, plans)
     context |= {
         "section": "rollouts",
@@ -138,4 +155,5 @@ def _page(request: HttpRequest, rollout: Rollout, etag: str, refusal: Refusal | 
         "is_deciding": rollout.status in {"planning", "awaiting_approval", "approved", "rejected", "stale"},
         "refusal": refusal,
     }
-    return whole(request, "rollouts/rollout.html", context, etag=etag, status=refusal.error.status if refusal else 200)
+    status = refusal.error.status if refusal else 400 if sent else 200
+    return whole(request, "rollouts/rollout.html", context, etag=etag, status=status)

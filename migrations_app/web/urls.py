@@ -16,6 +16,7 @@ from migrations_app.web import (
     rollouts,
     target,
     targets,
+    waivers,
 )
 from migrations_app.web.people import reader
 
@@ -37,6 +38,7 @@ urlpatterns = [
     path("rollouts/new/", reader(rollouts.new), name="rollout-new"),
     re_path(rf"{_ROLLOUT}/$", reader(rollout.show), name="rollout"),
     re_path(rf"{_ROLLOUT}/(?P<decision>approve|reject)/$", reader(rollout.settle), name="rollout-settle"),
+    re_path(rf"{_ROLLOUT}/waive/$", reader(rollout.waive_finding), name="rollout-waive"),
     re_path(rf"{_ROLLOUT}/(?P<verb>{'|'.join(rollout.VERBS)})/$", reader(rollout.operate), name="rollout-operate"),
     path("backfills/", reader(backfills.index), name="backfills"),
     path("backfills/new/", reader(backfills.new), name="backfill-new"),
@@ -46,5 +48,6 @@ urlpatterns = [
     re_path(rf"{_BACKFILL}/try/$", reader(backfill.try_out), name="backfill-try"),
     re_path(rf"{_BACKFILL}/limits/$", reader(backfill.limit), name="backfill-limits"),
     path("approvals/", reader(approvals.index), name="approvals"),
+    path("waivers/", reader(waivers.index), name="waivers"),
     path("audit/", reader(audit.index, verb="audit"), name="audit"),
 ]

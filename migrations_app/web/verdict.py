@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from migrations_app.web.figures import how_many, how_much
-from migrations_app.web.pieces import Piece, Risk, risks_of
+from migrations_app.web.pieces import SEVERITIES, Piece, Risk, risks_of, weight
 from migrations_app.web.sql import visible
 
 
@@ -24,14 +24,17 @@ def verdict(pieces: Sequence[Piece], *, targets_count: int) -> Verdict:
     """What the plan does to its targets, the worst first."""
     risks = risks_of(pieces)
     opaque = [piece for piece in pieces if piece.opaque]
+    open_ones = [piece for piece in opaque if not piece.unseen.get("waived")]
     where = f"on {pieces[0].target}" if pieces and targets_count == 1 else f"on {how_many(targets_count, 'target')}"
     worst = risks[0] if risks and risks[0].findings else None
     if worst and worst.rank < 2:
         headline = f"{_sentence(worst.findings[0].get('message', ''))} {where}."
         facts = [*_size(worst), *_locks(worst), *_undo(worst, pieces), *_rest(risks)]
-        return Verdict("danger" if worst.rank == 0 or opaque else "warn", headline, (*facts, *_unknown(opaque)))
+        tone = "danger" if worst.rank == 0 or open_ones else "warn"
+        return Verdict(tone, headline, (*facts, *_unknown(opaque), *_waived(pieces)))
     if opaque:
-        return Verdict("danger", f"Runs Python whose effect cannot be known before, {where}.", tuple(_unknown(opaque)))
+        headline = f"Runs Python whose effect cannot be known before, {where}."
+        return Verdict("danger" if open_ones else "warn", headline, (*_unknown(opaque), *_waived(pieces)))
     if not pieces:
         return Verdict("ok", f"Changes nothing {where}.", ("The schema is where this rollout would take it.",))
     return Verdict("ok", f"Destroys nothing and holds no long lock, {where}.", (*_harmless(risks), *_rest(risks)))
@@ -63,7 +66,7 @@ def _locks(risk: Risk) -> list[str]:
 def _undo(risk: Risk, pieces: Sequence[Piece]) -> list[str]:
     piece = next((piece for piece in pieces if piece.revision.revision == risk.revision), None)
     back = piece.way_back if piece else "unknown"
-    if risk.rank == 0:
+    if any(finding.get("severity") == "danger" for finding in risk.findings):  # waived or not
         if back == "has one":
             return ["Cannot be undone: the downgrade restores the structure, not the values."]
         return ["Cannot be undone."]
@@ -71,10 +74,10 @@ def _undo(risk: Risk, pieces: Sequence[Piece]) -> list[str]:
 
 
 def _rest(risks: Sequence[Risk]) -> list[str]:
-    counts = Counter(finding.get("severity") for risk in risks for finding in risk.findings)
-    if risks and risks[0].findings and (first := risks[0].findings[0].get("severity")):
-        counts[first] -= 1
-    words = [how_many(counts[name], name) for name in ("danger", "hazard") if counts[name] > 0]
+    """What else is open, besides the first finding of the worst risk, which leads already."""
+    others = [finding for risk in risks for finding in risk.findings][1:]
+    counts = Counter(weight(finding) for finding in others if not finding.get("waived"))
+    words = [how_many(counts[rank], SEVERITIES[rank]) for rank in (0, 1) if counts[rank] > 0]
     return [f"Also found: {' and '.join(words)}."] if words else []
 
 
@@ -82,6 +85,12 @@ def _unknown(opaque: Sequence[Piece]) -> list[str]:
     names = ", ".join(visible(piece.revision.revision) for piece in opaque)
     verb = "runs" if len(opaque) == 1 else "run"
     return [f"Not knowable before it runs: {names} {verb} Python that asks the database."] if opaque else []
+
+
+def _waived(pieces: Sequence[Piece]) -> list[str]:
+    """Each subject once: opaque code is one finding, however many statements it has."""
+    found = {finding["subject"] for piece in pieces for finding in piece.findings if finding.get("waived")}
+    return [f"{how_many(len(found), 'danger')} in it {'was' if len(found) == 1 else 'were'} waived."] if found else []
 
 
 def _harmless(risks: Sequence[Risk]) -> list[str]:

@@ -41,6 +41,9 @@ gone(root, part, classid, objid, objsubid, how, own) AS (
 # from pg_inherits. Of a column: all but its own default, for what goes in silence (an index, a constraint) matters too.
 # Of an extension: what is not of it but stands on something that is, as columns of its types and arrays of them.
 FOUND = """
+doomed(root, oid) AS (
+    SELECT DISTINCT root, objid FROM gone WHERE part = '' AND classid = 'pg_class'::regclass AND objsubid = 0
+),
 member(root, part, classid, objid) AS (
     SELECT e.oid, e.extname::text, d.classid, d.objid FROM pg_extension e
     JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
@@ -76,14 +79,15 @@ found(kind, root, part, classid, objid, objsubid) AS (
 )
 """
 
-# Clones of a foreign key on partitions, triggers that enforce foreign keys and row types are no things of their own.
+# What belongs to a table that goes itself is not told again. Clones of a foreign key on partitions, triggers that
+# enforce foreign keys, and NOT NULL (a constraint since PostgreSQL 18) are no things of their own.
 WORDS = """
 SELECT DISTINCT f.kind, f.root, f.part, CASE
     WHEN f.classid = 'pg_inherits'::regclass THEN
          CASE WHEN c.relispartition THEN 'partition ' ELSE 'child table ' END || n.nspname || '.' || c.relname
     WHEN k.contype = 'f' THEN 'foreign key ' || k.conname || ' of ' || n.nspname || '.' || c.relname
     WHEN k.conrelid <> 0 THEN CASE k.contype WHEN 'p' THEN 'primary key ' WHEN 'u' THEN 'unique constraint '
-         WHEN 'x' THEN 'exclusion constraint ' WHEN 'n' THEN 'not-null constraint ' ELSE 'check constraint ' END
+         WHEN 'x' THEN 'exclusion constraint ' ELSE 'check constraint ' END
          || k.conname || ' of ' || n.nspname || '.' || c.relname
     WHEN v.oid IS NOT NULL THEN 'default of ' || n.nspname || '.' || c.relname || '.' || a.attname
     WHEN t.oid IS NOT NULL THEN 'trigger ' || t.tgname || ' of ' || n.nspname || '.' || c.relname
@@ -109,11 +113,13 @@ LEFT JOIN pg_publication b ON b.oid = r.prpubid
 LEFT JOIN pg_class c ON c.oid = CASE WHEN f.classid IN ('pg_class'::regclass, 'pg_inherits'::regclass) THEN f.objid
     ELSE coalesce(nullif(k.conrelid, 0), v.adrelid, t.tgrelid, p.polrelid, w.ev_class) END
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN doomed x ON f.kind = 'table' AND x.root = f.root AND x.oid = c.oid
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = coalesce(v.adnum, nullif(f.objsubid, 0))
-WHERE t.tgisinternal IS NOT true AND coalesce(k.conparentid, 0) = 0
+WHERE t.tgisinternal IS NOT true AND coalesce(k.conparentid, 0) = 0 AND k.contype IS DISTINCT FROM 'n'
   AND NOT (f.classid = 'pg_attrdef'::regclass AND v.adrelid = f.root AND a.attname = f.part)
   AND NOT (f.kind = 'table' AND f.classid = 'pg_class'::regclass AND f.objsubid = 0
            AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = f.objid))
+  AND (x.oid IS NULL OR f.classid IN ('pg_class'::regclass, 'pg_inherits'::regclass) AND f.objsubid = 0)
 ORDER BY 1, 2, 3, 4
 """
 

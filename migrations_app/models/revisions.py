@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from migrations_app.engines.risk.revision_sql import RevisionSql
 from migrations_app.engines.runner.bundle import unpack
 from migrations_app.models.rows import StatusRow, new_id
 from migrations_app.models.status import REVISION_EDGES, RevisionStatus
@@ -88,6 +89,9 @@ class Revision(StatusRow):
     statements = models.JSONField(default=list, help_text="exact SQL from offline mode, one item a statement")
     autocommit = models.JSONField(default=list, help_text="for each statement, whether it runs outside a transaction")
     opaque = models.TextField(blank=True, default="", help_text="why its SQL cannot be known before it runs")
+    down_statements = models.JSONField(default=list, help_text="likewise of downgrade()")
+    down_autocommit = models.JSONField(default=list)
+    down_opaque = models.TextField(blank=True, default="")
     analysis = models.JSONField(null=True, help_text="what the SQL alone tells, without a target's catalog")
     backfill = models.JSONField(null=True)
     requires = models.JSONField(null=True)
@@ -101,3 +105,18 @@ class Revision(StatusRow):
 
     def __str__(self) -> str:
         return f"{self.revision} {self.message}".strip()
+
+    def to_judge(self, direction: str = "up") -> RevisionSql:
+        """What the risk engine wants to know of it: of upgrade(), or ("down") of downgrade() alone."""
+        if direction == "down":
+            return RevisionSql(
+                self.revision, self.down_statements, self.down_opaque or None, autocommit=self.down_autocommit
+            )
+        return RevisionSql(
+            self.revision,
+            self.statements,
+            self.opaque or None,
+            autocommit=self.autocommit,
+            source=self.source,
+            downgrade=None if self.down_opaque else self.down_statements,
+        )

@@ -21,7 +21,7 @@ from migrations_app.engines.risk import statements, verdict
 from migrations_app.engines.risk.facts import Facts
 from migrations_app.engines.runner import bundle as bundles
 from migrations_app.engines.runner import spawn
-from migrations_app.engines.runner.history import History
+from migrations_app.engines.runner.history import History, Revision
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.errors import Invalid, TargetUnreachable, UnknownRevision
 from migrations_app.models import Actor, Target
@@ -77,11 +77,12 @@ def analyse_history(
         known = after if database_url else frozenset()
         wanted = [r.revision for r in told.revisions if r.revision in upto - known]
         sql = spawn.offline_sql(launch, folder, wanted)
-    parts = [_part(revision, sql[revision]) for revision in wanted]
+        parts = [_part(r, sql[r.revision], folder) for r in told.revisions if r.revision in sql]
     facts, missing = _facts(database_url, parts)
     analyses = verdict.analyse_each(parts, facts=facts)
     kept = [analysis for part, analysis in zip(parts, analyses, strict=True) if part.revision not in after]
-    return verdict.combine(kept).to_json() | {"facts": "catalog" if facts else "none"} | missing
+    found = _with_paths(verdict.combine(kept).to_json(), told)
+    return found | {"facts": "catalog" if facts else "none"} | missing
 
 
 @contextmanager
@@ -96,9 +97,24 @@ def _unpacked(found: bundles.Bundle) -> Iterator[Path]:
                     inner.chmod(0o700)
 
 
-def _part(revision: str, rendered: spawn.RevisionSql) -> verdict.RevisionSql:
-    opaque = f"revision {revision}: {rendered.opaque}" if rendered.opaque else None
-    return verdict.RevisionSql(revision, rendered.statements, opaque, autocommit=rendered.autocommit)
+def _part(revision: Revision, rendered: spawn.RevisionSql, folder: Path) -> verdict.RevisionSql:
+    down = rendered.down
+    return verdict.RevisionSql(
+        revision.revision,
+        rendered.statements,
+        rendered.opaque,
+        autocommit=rendered.autocommit,
+        source=(folder / revision.path).read_text(encoding="utf-8", errors="replace"),
+        downgrade=down.statements if down and not down.opaque else None,
+    )
+
+
+def _with_paths(found: dict[str, Any], told: History) -> dict[str, Any]:
+    """Each statement and finding of a revision with the file that it stands in."""
+    paths = {revision.revision: revision.path for revision in told.revisions}
+    for item in [*found["statements"], *found["findings"]]:
+        item["path"] = paths[item["revision"]]
+    return found
 
 
 def _bounds(told: History, text: str | None, database_url: str | None) -> tuple[frozenset[str], frozenset[str]]:

@@ -129,10 +129,10 @@ def _read(actor: Actor, bundle: Bundle, recipe: Launch) -> None:
 
 def _revisions(bundle: Bundle, told: History, sql: Mapping[str, spawn.RevisionSql], folder: Path) -> list[Revision]:
     rows = []
-    analyses = _analyses(told, sql)
     for position, item in enumerate(told.revisions):
         declared: Declared = read_revision(folder / item.path, name=item.path)
         rendered = sql[item.revision]
+        down = rendered.down
         rows.append(
             Revision(
                 bundle=bundle,
@@ -149,22 +149,17 @@ def _revisions(bundle: Bundle, told: History, sql: Mapping[str, spawn.RevisionSq
                 statements=list(rendered.statements),
                 autocommit=list(rendered.autocommit),
                 opaque=rendered.opaque or "",
-                analysis=analyses[item.revision],
+                down_statements=list(down.statements) if down else [],
+                down_autocommit=list(down.autocommit) if down else [],
+                down_opaque=(down.opaque or "") if down else "it was not read",
                 backfill=_checked_backfill(declared, item.path),
                 requires=declared.requires,
             )
         )
+    # What the SQL alone tells, for lists; a plan asks again with the target's catalog.
+    for row, analysis in zip(rows, verdict.analyse_each([row.to_judge() for row in rows]), strict=True):
+        row.analysis = analysis.to_json()
     return rows
-
-
-def _analyses(told: History, sql: Mapping[str, spawn.RevisionSql]) -> dict[str, dict[str, Any]]:
-    """What the SQL alone tells, for lists; a plan asks again with the target's catalog."""
-    parts = [
-        verdict.RevisionSql(name, part.statements, part.opaque, autocommit=part.autocommit)
-        for name, part in ((item.revision, sql[item.revision]) for item in told.revisions)
-    ]
-    found = verdict.analyse_each(parts)
-    return {part.revision: analysis.to_json() for part, analysis in zip(parts, found, strict=True)}
 
 
 def _checked_backfill(declared: Declared, path: str) -> dict[str, Any] | None:

@@ -65,12 +65,7 @@ def analyse_revisions(
     upto = history.applied(parents, _resolved(bundle, last or "heads"))
     before = history.applied(parents, _resolved(bundle, first)) if first else frozenset()
     parts = [
-        verdict.RevisionSql(
-            row.revision,
-            row.statements,
-            f"revision {row.revision}: {row.opaque}" if row.opaque else None,
-            autocommit=row.autocommit,
-        )
+        row.to_judge()
         for row in bundle.revisions.in_order()
         # Without a catalog the types come from the history, so what lies before the range is read as well.
         if row.revision in upto - (before if target else frozenset())

@@ -247,13 +247,7 @@ def _draft(
 
 def _analyses(conn: psycopg.Connection, revisions: Sequence[Revision], direction: str) -> list[dict[str, Any]]:
     """The analysis of each revision, in order: what an earlier one creates, renames or drops is known to the later."""
-    if direction == "down":
-        why = "a downgrade is not shown before it runs, and may destroy what the upgrade added"
-        return [verdict.analyse([], revision=row.revision, opaque=why).to_json() for row in revisions]
-    parts = [
-        verdict.RevisionSql(row.revision, row.statements, row.opaque or None, autocommit=row.autocommit)
-        for row in revisions
-    ]
+    parts = [row.to_judge(direction) for row in revisions]
     facts = facts_for(conn, parts)
     return [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
 
@@ -365,16 +359,15 @@ def _keep_draft(rollout: Rollout, draft: Draft) -> None:
     position = 0
     for row, analysis in zip(draft.revisions, draft.analyses, strict=True):
         up = draft.direction == "up"
-        opaque = row.opaque if up else analysis["opaque"][0]
         Step.objects.create(
             plan=plan,
             position=position,
             kind="revision",
             direction=draft.direction,
             revision=row,
-            statements=row.statements if up else [],
-            autocommit=row.autocommit if up else [],
-            opaque=opaque,
+            statements=row.statements if up else row.down_statements,
+            autocommit=row.autocommit if up else row.down_autocommit,
+            opaque=row.opaque if up else row.down_opaque,
             analysis=analysis,
         )
         position += 1

@@ -41,3 +41,9 @@ def test_what_needs_a_database_is_opaque_and_shows_no_part(tmp_path):
 def test_an_env_py_without_offline_mode_makes_all_opaque(tmp_path):
     found = sql(project(tmp_path, "linear", "own_engine", url={"env": ["SHOP_URL"]}), "001")["001"]
     assert found.opaque.startswith("env.py does not run without a database")
+
+
+def test_the_way_down_is_rendered_too(tmp_path):
+    found = sql(project(tmp_path, "linear"), "001", "002")
+    assert found["002"].down.statements == ("ALTER TABLE items DROP COLUMN price",)
+    assert found["001"].down.statements == ("DROP TABLE items",)

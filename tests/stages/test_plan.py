@@ -47,11 +47,17 @@ def test_a_plan_shows_exactly_the_sql_that_will_run(scene, shop_at):
     assert Step.objects.get(plan__rollout=row).statements == ["ALTER TABLE orders DROP COLUMN total"]
 
 
-def test_a_downgrade_is_dangerous_and_says_so(scene, shop_at):
+def test_a_downgrade_shows_its_sql_and_is_judged_by_the_catalog(scene, shop_at):
     row = scene.propose(scene.target(shop_at("0013")), to="-1")
     step = Step.objects.get(plan__rollout=row)
-    assert (row.status, step.direction) == ("awaiting_approval", "down")
-    assert "downgrade" in step.opaque
+    assert (row.status, step.direction, step.opaque) == ("approved", "down", "")
+    assert step.statements[0] == "ALTER TABLE orders DROP COLUMN note"
+
+
+def test_a_downgrade_that_gives_up_a_guarantee_needs_a_person(scene, shop_at):
+    row = scene.propose(scene.target(shop_at("0009")), to="-1")
+    step = Step.objects.get(plan__rollout=row)
+    assert (row.status, step.analysis["hazards"]) == ("awaiting_approval", ["drop-constraint"])
 
 
 def test_the_same_plan_twice_has_the_same_digest_and_another_author_another(scene, shop_at):

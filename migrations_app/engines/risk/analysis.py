@@ -70,6 +70,7 @@ class Analysis:
     """What is about a revision as a whole: its downgrade, its Python."""
     rehearsed: bool = False
     """Whether the statements are those that a rehearsal recorded."""
+    revision: str | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -127,8 +128,12 @@ def combine(analyses: Sequence[Analysis]) -> Analysis:
     has_facts = bool(analyses) and all(analysis.facts == "catalog" for analysis in analyses)
     return Analysis(
         tuple(replace(statement, index=index) for index, statement in enumerate(all_statements)),
-        tuple(reason for analysis in analyses for reason in analysis.opaque),
+        tuple(_named(reason, analysis.revision) for analysis in analyses for reason in analysis.opaque),
         "catalog" if has_facts else "none",
         tuple(finding for analysis in analyses for finding in analysis.of_revision),
         bool(analyses) and all(analysis.rehearsed for analysis in analyses),
     )
+
+
+def _named(reason: str, revision: str | None) -> str:
+    return f"revision {revision}: {reason}" if revision else reason

@@ -79,6 +79,8 @@ class Finding:
     hit: Hit
     inside: str = ""
     """What the statement is hidden in: "a DO block"."""
+    revision: str | None = None
+    """For what is about a revision as a whole."""
 
     @property
     def rule(self) -> str:
@@ -119,6 +121,8 @@ class Finding:
             "why": self.why,
             "safe_way": self.safe_way,
         }
+        if self.revision is not None:
+            answer["revision"] = self.revision
         for name in ("table", "column", "line"):
             if (value := getattr(self.hit, name)) is not None:
                 answer[name] = value

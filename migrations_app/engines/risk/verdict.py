@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from migrations_app.engines.risk import effects, locks, nested, registry, statements
 from migrations_app.engines.risk.analysis import LEVELS, Analysis, Judged, combine
@@ -102,7 +103,8 @@ def _judge_revision(revision: RevisionSql, session: Session) -> Analysis:
         parsed = statements.parse(revision.sql)
     except TidegateError as error:
         reasons = [reason for reason in (revision.opaque, f"its SQL cannot be read: {error.detail}") if reason]
-        return Analysis((), tuple(reasons), "catalog" if session.facts else "none")
+        facts: Literal["catalog", "none"] = "catalog" if session.facts else "none"
+        return Analysis((), tuple(reasons), facts, revision=revision.revision)
     session.begin(parsed, is_transactional=revision.is_transactional, outside=_outside(revision))
     session.is_resolved = revision.rehearsed is not None and revision.rehearsed.resolved
     return _Judge(session, revision.revision, revision.opaque).whole(parsed, revision)
@@ -128,20 +130,20 @@ class _Judge:
         self.session, self.revision, self.asked = session, revision, asked
         self.opaque: list[str] = [opaque] if opaque else []
 
-    def all(self, parsed: Sequence[Statement], of_revision: Sequence[Finding] = ()) -> Analysis:
+    def all(self, parsed: Sequence[Statement]) -> Analysis:
         judged = tuple(map(self.judge, parsed))
-        return Analysis(judged, tuple(self.opaque), "catalog" if self.session.facts else "none", tuple(of_revision))
+        return Analysis(judged, tuple(self.opaque), "catalog" if self.session.facts else "none")
 
     def whole(self, parsed: Sequence[Statement], revision: RevisionSql) -> Analysis:
         """The statements, and what is to be said of the revision as a whole."""
         about = Statement(-1, 1, "", "@revision", revision)
-        before = [found for rule in registry.ON_REVISION for found in self._found(rule, about)]
+        name = revision.revision
+        before = [replace(found, revision=name) for rule in registry.ON_REVISION for found in self._found(rule, about)]
         analysis = self.all(parsed)
         rehearsed = registry.ON_REHEARSAL if revision.rehearsed is not None else ()
-        after = [found for rule in rehearsed for found in self._found(rule, about)]
-        return Analysis(
-            analysis.statements, analysis.opaque, analysis.facts, (*before, *after), revision.rehearsed is not None
-        )
+        after = [replace(found, revision=name) for rule in rehearsed for found in self._found(rule, about)]
+        is_rehearsed = revision.rehearsed is not None
+        return replace(analysis, of_revision=(*before, *after), rehearsed=is_rehearsed, revision=name)
 
     def judge(self, statement: Statement) -> Judged:
         session = self.session
@@ -177,6 +179,7 @@ class _Judge:
         if part.node_name == nested.OPAQUE:
             self._apply_rules(registry.rules_for(part), part, seen)
             self.opaque.append(f"line {part.line}: {part.sql}")
+            session.has_unseen_writes = True
             return
         prints = locks.footprint(part, session)
         session.touches = prints.touches

@@ -29,11 +29,13 @@ class RevisionSql:
     """What upgrade() runs, statement by statement; `opaque` says in words why it cannot be known without a database.
 
     `autocommit` has a flag for each statement: True inside an autocommit_block. The version table is not part of it.
+    `down` is the same of downgrade(), whose own `down` is None.
     """
 
     statements: tuple[str, ...]
     autocommit: tuple[bool, ...]
     opaque: str | None
+    down: RevisionSql | None = None
 
     @property
     def sql(self) -> str:
@@ -117,12 +119,13 @@ def plans(
 def offline_sql(
     launch: Launch, bundle_dir: Path, revisions: Sequence[str], *, limits: Limits = LIMITS
 ) -> dict[str, RevisionSql]:
-    """The SQL of each revision as if it ran alone."""
+    """The SQL of each revision, up and down, as if it ran alone."""
     told = _read("sql", launch, bundle_dir, limits, revisions=list(revisions))
-    return {
-        revision: RevisionSql(tuple(r["statements"]), tuple(r["autocommit"]), r["opaque"])
-        for revision, r in told.items()
-    }
+    return {revision: _rendered(one, _rendered(one["down"])) for revision, one in told.items()}
+
+
+def _rendered(told: Mapping[str, Any], down: RevisionSql | None = None) -> RevisionSql:
+    return RevisionSql(tuple(told["statements"]), tuple(told["autocommit"]), told["opaque"], down)
 
 
 def _read(verb: str, launch: Launch, bundle_dir: Path, limits: Limits, **more: Any) -> Any:

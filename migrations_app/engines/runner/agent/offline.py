@@ -1,4 +1,4 @@
-"""The SQL that each revision runs, rendered without a database; or the reason why that cannot be known."""
+"""The SQL that each revision runs up and down, rendered without a database; or why that cannot be known."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Recorder:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.revisions: Sequence[str] = project.spec["revisions"]
-        self.result: dict[str, dict[str, Any]] = {}
+        self.up: dict[str, dict[str, Any]] = {}
+        self.down: dict[str, dict[str, Any]] = {}
         self.open: dict[str, Any] | None = None  # the revision that runs now
         self.autocommit = self.executing = False
 
@@ -43,26 +44,31 @@ class Recorder:
 
         script = self.project.rebase(context.script)
         self._tap(context)
-        for revision in self.revisions:
-            step: Any = MigrationStep.upgrade_from_script(script.revision_map, script.get_revision(revision))
-            step.migration_fn = self._recording(revision, context, step.migration_fn)
-            yield step
+        for step_of, result in (
+            (MigrationStep.upgrade_from_script, self.up),
+            (MigrationStep.downgrade_from_script, self.down),
+        ):
+            for revision in self.revisions:
+                step: Any = step_of(script.revision_map, script.get_revision(revision))
+                entry = result[revision] = {"statements": [], "autocommit": [], "opaque": None}
+                step.migration_fn = self._recording(entry, context, step.migration_fn)
+                yield step
 
-    def _recording(self, revision: str, context: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+    def _recording(self, entry: dict[str, Any], context: Any, run: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(run)  # Alembic shows its __name__
         def recorded(**kw: Any) -> None:
-            self._record(revision, context, lambda: run(**kw))
+            self._record(entry, context, lambda: run(**kw), run.__name__)
 
         return recorded
 
-    def _record(self, revision: str, context: Any, run: Callable[[], Any]) -> None:
-        self.open = entry = self.result[revision] = {"statements": [], "autocommit": [], "opaque": None}
+    def _record(self, entry: dict[str, Any], context: Any, run: Callable[[], Any], name: str) -> None:
+        self.open = entry
         self.autocommit = False
         context.impl.memo.clear()  # each revision as if it ran alone: the ENUM memo lives as long as the context
         try:
             run()
         except ReadsDatabase as read:
-            entry["opaque"] = f"it reads rows: upgrade() uses the result of a query ({read})"
+            entry["opaque"] = f"it reads rows: {name}() uses the result of a query ({read})"
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - the reason, in words, is the result
             entry["opaque"] = entry["opaque"] or self._why(exc)
         finally:
@@ -168,6 +174,8 @@ def offline_sql(project: Project) -> dict[str, Any]:
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - an env.py without offline mode is common, and no fault
         told = failure(project, exc)
         why = f"env.py does not run without a database ({told['type']}: {told['message'][:200]}, {told['where']})"
-    for revision in recorder.revisions:
-        recorder.result.setdefault(revision, {"statements": [], "autocommit": [], "opaque": why})
-    return recorder.result
+    nothing: dict[str, Any] = {"statements": [], "autocommit": [], "opaque": why}
+    return {
+        revision: {**recorder.up.get(revision, nothing), "down": recorder.down.get(revision, nothing)}
+        for revision in recorder.revisions
+    }

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from migrations_app.engines.risk import names
+from migrations_app.engines.risk.alter_subcommand import Subcommand
 from migrations_app.engines.risk.lock_family import referenced, spread
 from migrations_app.engines.risk.lock_modes import AX, SRX, SUE, Touch
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Relation, Session
-
-if TYPE_CHECKING:
-    from migrations_app.engines.risk.alter_locks import Subcommand
 
 _KEY = re.compile(r"\w+ \(\"?([^(),\"]+)\"?\)\Z")
 
@@ -56,6 +53,8 @@ def detach(at: Subcommand) -> Iterator[Touch]:
     yield from spread(name, AX, at.session, scan=is_referenced)
     if facts is None:
         return
+    # The foreign keys that the partition had from its parent become its own.
+    yield from referenced(at.relation, SRX, at.session)
     # Rows that reference the partition would dangle: each foreign key on the parent is checked.
     yield from (Touch(other, AX, scan=True) for other in facts.referenced_by)
     if facts.default_partition and not command.concurrent:

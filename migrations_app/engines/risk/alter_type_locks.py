@@ -82,7 +82,7 @@ def _step_rewrites(old: ColumnType | None, new: ColumnType, session: Session) ->
     if rewrites is None and old is not None:
         # timestamp and timestamptz: the same numbers as long as the session's zone is UTC (PostgreSQL 12+).
         zone = session.setting("timezone")
-        return zone is None or zone.strip().lower() not in _UTC or column_types.rewrites_times(old, new)
+        return zone is None or zone.strip().lower() not in _UTC or column_types.rewrites_times(new)
     return rewrites is True
 
 
@@ -115,7 +115,12 @@ def _is_rechecked(
         return True
     if relation.facts is None:
         return False
-    alike = _is_indexed_alike(old, new) and _same_collation(relation, column, new, collation)
+    # An index of a partitioned table is always built again on each partition.
+    alike = (
+        relation.facts.kind != "partitioned"
+        and _is_indexed_alike(old, new)
+        and _same_collation(relation, column, new, collation)
+    )
     return any(_is_rebuilt(index, column, word, is_alike=alike) for index in relation.facts.indexes)
 
 

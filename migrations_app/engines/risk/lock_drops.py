@@ -64,24 +64,28 @@ def _is_partitioned(relation: object) -> bool:
 
 
 def _schema(name: str, node: Node, session: Session) -> Iterator[Touch]:
-    if node.behavior != pg.DROP_CASCADE or session.made_here("schema", name):
+    if session.made_here("schema", name):
         return
+    cascade = node.behavior == pg.DROP_CASCADE
     known = session.tables_in(name)
-    if not known and not session.knows_all:
+    if not known and not session.knows_all and cascade:
         # There may be some that nobody asked about: these words stand for them.
         yield Touch(f"the tables in {name}", AX)
     for table in known:
+        # PostgreSQL locks what is inside before it refuses to drop a schema that is not empty.
         yield Touch(table, AX)
-        yield from taken_along(session.relation(table), session, cascade=True)
+        if cascade:
+            yield from taken_along(session.relation(table), session, cascade=True)
     if session.facts is not None:
         yield from (Touch(table, AX) for table in told_tables(session.facts.schemas.get(name, ()), session))
 
 
 def _type(name: str, node: Node, session: Session) -> Iterator[Touch]:
-    if node.behavior != pg.DROP_CASCADE or session.made_here("type", name):
+    if session.made_here("type", name):
         return
+    # A type in use is not dropped without CASCADE, but its tables are locked before that is found out.
     known = tables_of_type(name, session)
-    if not known and not session.knows_all:
+    if not known and not session.knows_all and node.behavior == pg.DROP_CASCADE:
         known = [f"the tables with a column of type {name}"]
     yield from (Touch(table, AX) for table in known)
 

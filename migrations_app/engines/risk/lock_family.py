@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from migrations_app.engines.risk.facts import ConstraintFacts
+from migrations_app.engines.risk.facts import ConstraintFacts, TableFacts
 from migrations_app.engines.risk.lock_modes import AX, Touch
 from migrations_app.engines.risk.session import Relation, Session
 
@@ -80,14 +80,18 @@ def told_tables(words: Iterable[str], session: Session) -> Iterator[str]:
 
 def taken_along(relation: Relation, session: Session, *, cascade: bool, depth: int = 0) -> Iterator[Touch]:
     """What a DROP of this table locks besides it: partitions, both ends of foreign keys; by CASCADE its dependents."""
-    yield from referenced(relation, AX, session)
     facts = relation.facts
+    if facts is None or not facts.partition_of:
+        yield from referenced(relation, AX, session)
     if facts is None or depth >= _DEPTH:
         return
     if facts.partition_of:
+        parent = session.relation(facts.partition_of).facts
+        yield from _own_references(relation, parent, session)
+        if parent is not None and parent.default_partition:
+            yield Touch(parent.default_partition, AX)
         # A foreign key that references the parent is checked on each of its partitions.
         yield Touch(facts.partition_of, AX)
-        parent = session.relation(facts.partition_of).facts
         yield from (Touch(child, AX) for child in (parent.referenced_by if parent else ()) if cascade)
     for child in facts.partitions if cascade or facts.kind == "partitioned" else ():
         yield Touch(child, AX)
@@ -95,3 +99,11 @@ def taken_along(relation: Relation, session: Session, *, cascade: bool, depth: i
     if cascade:
         yield from (Touch(child, AX) for child in facts.referenced_by)
         yield from (Touch(name, AX) for name in told_tables(facts.dependents, session))
+
+
+def _own_references(relation: Relation, parent: TableFacts | None, session: Session) -> Iterator[Touch]:
+    """What a partition references by keys of its own: for those from its parent only the parent's key has triggers."""
+    inherited = {(key.columns, key.references) for key in parent.constraints} if parent else set()
+    for key in foreign_keys(relation):
+        if key.references is not None and (key.columns, key.references) not in inherited:
+            yield from spread(key.references, AX, session)

@@ -9,7 +9,7 @@ from postgast import pg_query_pb2 as pg
 from migrations_app.engines.risk import alter_partition_locks, lock_queries, names, query_tables
 from migrations_app.engines.risk import statements as parsing
 from migrations_app.engines.risk.lock_drops import tables_of_type
-from migrations_app.engines.risk.lock_family import has_storage, spread
+from migrations_app.engines.risk.lock_family import spread
 from migrations_app.engines.risk.lock_modes import AS, AX, RX, SH, SRX, SUE, Touch
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Relation, Session
@@ -54,9 +54,12 @@ def _new_table(node: Node, session: Session) -> Touches:
                 yield from spread(names.of_range(key.pktable), SRX, session)
 
 
-def create_table_as(statement: Statement, _session: Session) -> Touches:
-    """What it reads is a statement of its own."""
-    yield Touch(names.of_range(statement.node.into.rel), None)
+def create_table_as(statement: Statement, session: Session) -> Touches:
+    """What it reads is a statement of its own, unless it is only read for its meaning."""
+    into = statement.node.into
+    yield Touch(names.of_range(into.rel), None)
+    if into.skip_data and statement.node.query.WhichOneof("node") == "select_stmt":
+        yield from lock_queries.planned(statement.node.query.select_stmt, "select_stmt", session)
 
 
 def create_schema(statement: Statement, session: Session) -> Touches:
@@ -147,7 +150,7 @@ def create_function(statement: Statement, session: Session) -> Touches:
         if kind == "select_stmt":
             yield from _parsed(body.node)
         elif kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
-            yield from (Touch(touch.name, touch.mode) for touch in lock_queries.planned(body.node, kind, session))
+            yield from lock_queries.planned(body.node, kind, session)
 
 
 def _sql_bodies(node: Node) -> Iterable[Statement]:
@@ -182,8 +185,6 @@ def rename(statement: Statement, session: Session) -> Touches:
     name = names.of_range(node.relation)
     relation = session.relation(name)
     if kind == pg.OBJECT_ATTRIBUTE:
-        if node.behavior == pg.DROP_CASCADE:
-            yield from (Touch(table, AX) for table in _typed_by(name, session))
         return
     if relation.facts is None and session.index_table(name) is not None:
         # ALTER TABLE ... RENAME of an index.
@@ -198,14 +199,6 @@ def rename(statement: Statement, session: Session) -> Touches:
 def _is_check(relation: Relation, name: str) -> bool:
     known = relation.constraint(name)
     return known is not None and known.kind == "check"
-
-
-def _typed_by(name: str, session: Session) -> list[str]:
-    """The tables made OF a composite type; those with a column of it are refused anyway."""
-    catalog = session.facts.tables if session.facts else {}
-    return [
-        key for key, table in catalog.items() if names.bare(getattr(table, "of_type", "") or "") == names.bare(name)
-    ]
 
 
 def exclusive(statement: Statement, _session: Session) -> Touches:
@@ -253,17 +246,6 @@ def comment(statement: Statement, session: Session) -> Touches:
 
 def security_label(statement: Statement, session: Session) -> Touches:
     yield from comment(statement, session)
-
-
-def composite(statement: Statement, session: Session) -> Touches:
-    """ALTER TYPE ... ADD, DROP or ALTER ATTRIBUTE: CASCADE changes the tables made OF the type."""
-    for item in statement.node.cmds:
-        command = item.alter_table_cmd
-        if command.behavior == pg.DROP_CASCADE:
-            rewrite = command.subtype == pg.AT_AlterColumnType
-            for table in _typed_by(names.of_range(statement.node.relation), session):
-                stores = has_storage(session.relation(table))
-                yield Touch(table, AX, rewrite and stores, rewrite and stores)
 
 
 def alter_domain(statement: Statement, session: Session) -> Touches:

@@ -54,7 +54,7 @@ def _is_scanned(read: Read, relation: Relation) -> bool:
 def _is_served(relation: Relation, where: Node) -> bool:
     """Whether an index begins with a column of the predicate, so that not all has to be read. A guess at a plan."""
     facts = relation.facts
-    if facts is None:
+    if facts is None or facts.kind in ("view", "foreign"):
         return True
     leading = {index.columns[0] for index in facts.indexes if index.columns and index.valid}
     return "" in leading or bool(leading & set(_columns(where)))
@@ -261,12 +261,15 @@ def explain(statement: Statement, session: Session) -> Iterator[Touch]:
     node = getattr(query, kind)
     if kind == "create_table_as_stmt":
         kind, node = "select_stmt", node.query.select_stmt
-    for touch in planned(node, kind, session):
-        yield Touch(touch.name, touch.mode)
+    yield from planned(node, kind, session)
 
 
 def planned(node: Node, kind: str, session: Session) -> Iterator[Touch]:
-    """The locks of a query that is not run: no foreign key is checked."""
+    """The locks of a query that is not run: nothing is scanned and no foreign key is checked."""
+    yield from (Touch(touch.name, touch.mode) for touch in _as_if_run(node, kind, session))
+
+
+def _as_if_run(node: Node, kind: str, session: Session) -> Iterator[Touch]:
     found: Found = []
     if kind == "select_stmt":
         query_tables.of_select(node, frozenset(), found)

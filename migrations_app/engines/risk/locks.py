@@ -68,8 +68,6 @@ def _alter_table(statement: Statement, session: Session) -> Iterator[Touch]:
         for item in node.cmds:
             at = Subcommand(name, relation, item.alter_table_cmd, session, not node.relation.inh, node.cmds)
             yield from alter_locks.of_subcommand(at)
-    elif node.objtype == pg.OBJECT_TYPE:
-        yield from lock_objects.composite(statement, session)
     elif node.objtype == pg.OBJECT_INDEX and node.cmds[0].alter_table_cmd.subtype == pg.AT_AttachPartition:
         command = getattr(node.cmds[0].alter_table_cmd, "def").partition_cmd
         for index in (node.relation, command.name):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import column_types, names
+from migrations_app.engines.risk import column_types, names, statements
 from migrations_app.engines.risk.alter_type_locks import domain
+from migrations_app.engines.risk.facts import FunctionFacts
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.nested import function_calls, known_functions
 from migrations_app.engines.risk.session import Session
+from migrations_app.errors import TidegateError
 
 _VOLATILE = {
     "random", "random_normal", "clock_timestamp", "timeofday", "gen_random_uuid", "nextval", "setval", "currval",
@@ -59,16 +61,35 @@ def _is_volatile_call(name: str, session: Session | None) -> bool:
     if session is not None:
         made = session.functions.get(names.bare(name))
         if made is not None:
-            return _declared(made.node) == "volatile"
+            return _is_volatile_function(made.node, session)
         overloads = session.facts.function(name) if session.facts else ()
         if overloads:
-            return any(overload.volatility == "v" for overload in overloads)
+            return any(overload.volatility == "v" and not _is_inlined(overload) for overload in overloads)
     return plain in _VOLATILE or plain not in known_functions()
 
 
-def _declared(node: Node) -> str:
-    """The volatility that CREATE FUNCTION says; without a word it is volatile."""
-    for option in node.options:
-        if option.def_elem.defname == "volatility":
-            return str(option.def_elem.arg.string.sval)
-    return "volatile"
+def _is_inlined(function: FunctionFacts) -> bool:
+    """Whether the function is one SELECT of an expression that does not vary, which takes the place of the call."""
+    if function.language != "sql" or function.security_definer or function.settings:
+        return False
+    try:
+        return not _is_volatile_function(statements.parse(function.definition)[0].node, None)
+    except (TidegateError, IndexError):
+        return False
+
+
+def _is_volatile_function(node: Node, session: Session | None) -> bool:
+    """By what CREATE FUNCTION says, volatile unless it says otherwise; an SQL expression counts for itself."""
+    options = {option.def_elem.defname: option.def_elem.arg for option in node.options}
+    if "volatility" in options and options["volatility"].string.sval != "volatile":
+        return False
+    language = options["language"].string.sval.lower() if "language" in options else "sql"
+    if language != "sql" or "as" not in options or "security" in options or "set" in options:
+        return True
+    try:
+        body = statements.parse(names.of_strings(options["as"].list.items))
+    except TidegateError:
+        return True
+    if len(body) != 1 or body[0].node_name != "select_stmt" or body[0].node.from_clause:
+        return True
+    return any(is_volatile(target.res_target.val, session) for target in body[0].node.target_list)

@@ -4,6 +4,7 @@ The server then tells whether the lock and the rewrite that the engine claims ar
 own setup.sql; the others share tests/rules/setup.sql. The first line of an example may say how it is to be taken:
 
     -- needs: catalog       only the target's catalog can tell; without it the rule says nothing, or something else
+    -- needs: catalog, bytes: 2000000000       besides, each table is taken to be of that size
     -- one transaction      the statements run in one transaction, as a revision does, and not in one each
     -- server: 100000       judged for this version of PostgreSQL only, and not run
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,6 +37,8 @@ SQL_RULES = [id_ for id_, rule in RULES.items() if not {"@revision", "@rehearsal
 REVISION_RULES = [id_ for id_, rule in RULES.items() if "@revision" in rule.nodes]
 # TRUNCATE puts a new empty file in place: a new filenode, but no row is written.
 NEW_FILE = ("TRUNCATE",)
+# What PostgreSQL takes outside of a transaction only.
+ALONE = ("TRANSACTION", "DROP DATABASE", "VACUUM", "ALTER SYSTEM", "CREATE TABLE SPACE", "DROP TABLE SPACE")
 RELATIONS = """
     SELECT c.oid, c.relfilenode FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname IN ('public', 'app')"""
@@ -70,6 +73,10 @@ class Example:
     @property
     def needs_catalog(self) -> bool:
         return "needs: catalog" in self.directive
+
+    @property
+    def bytes(self) -> int | None:
+        return int(self.directive.partition("bytes:")[2]) if "bytes:" in self.directive else None
 
     @property
     def server_version(self) -> int | None:
@@ -145,7 +152,11 @@ def test_with_the_catalog_it_fires_too_and_postgresql_takes_the_lock_and_does_th
         conn.execute("CREATE SCHEMA public")
         conn.execute(example.setup)
         conn.execute("ANALYZE")
-        verdict = example.judged(facts_for(conn, [example.sql]))
+        facts = facts_for(conn, [example.sql])
+        if example.bytes is not None:
+            grown = {name: replace(table, bytes=example.bytes) for name, table in facts.tables.items()}
+            facts = replace(facts, tables=grown)
+        verdict = example.judged(facts)
         check_findings(example, verdict)
         before = dict(conn.execute(RELATIONS).fetchall())
         refusal = None
@@ -171,7 +182,7 @@ def _run(conn: psycopg.Connection, verdict: Analysis, before: dict[int, int], *,
 
 
 def _compare(conn: psycopg.Connection, statement: Judged, before: dict[int, int]) -> None:
-    if "CONCURRENTLY" in statement.sql or statement.kind in ("TRANSACTION", "DROP DATABASE", "VACUUM", "ALTER SYSTEM"):
+    if "CONCURRENTLY" in statement.sql or statement.kind in ALONE:
         conn.execute(statement.sql)
         return
     with conn.transaction():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names
+from migrations_app.engines.risk import expressions, names
 from migrations_app.engines.risk.column_types import spell
 from migrations_app.engines.risk.facts import ConstraintFacts, ConstraintKind
 from migrations_app.engines.risk.names import Node, inner
@@ -27,14 +27,24 @@ def constraint_of(definition: Node, *, column: str = "") -> ConstraintFacts:
     parent = names.of_range(definition.pktable) if definition.HasField("pktable") else None
     kind = _CONSTRAINTS.get(definition.contype, "check")
     proven = _proven_not_null(definition) if kind == "check" else ""
+    if kind == "check" and not column and definition.HasField("raw_expr"):
+        columns = tuple(sorted(expressions.columns_of(definition.raw_expr)))
     return ConstraintFacts(
         definition.conname,
         kind,
         (proven,) if proven else columns,
-        f"CHECK (({names.quoted(proven)} IS NOT NULL))" if proven else "",
+        f"CHECK (({names.quoted(proven)} IS NOT NULL))" if proven else _told(definition, kind),
         validated=definition.initially_valid and not definition.skip_validation,
         references=parent,
+        referenced_columns=tuple(key.string.sval for key in definition.pk_attrs),
     )
+
+
+def _told(definition: Node, kind: ConstraintKind) -> str:
+    """The condition of a CHECK that stands by itself, where a later VALIDATE or ATTACH wants to know it."""
+    if kind != "check" or not definition.conname or not definition.HasField("raw_expr"):
+        return ""
+    return f"CHECK (({expressions.spelled(definition.raw_expr)}))"
 
 
 def _proven_not_null(definition: Node) -> str:
@@ -51,7 +61,9 @@ def add_column(relation: Relation, definition: Node) -> None:
     kinds = {item.constraint.contype for item in definition.constraints}
     not_null = bool(kinds & {pg.CONSTR_NOTNULL, pg.CONSTR_PRIMARY, pg.CONSTR_IDENTITY})
     name = definition.colname
-    column = Column(name, None, spell(definition.type_name), not_null, has_values=False)
+    is_serial = names.bare(names.of_strings(definition.type_name.names)).endswith("serial")
+    is_filled = is_serial or bool(kinds & {pg.CONSTR_DEFAULT, pg.CONSTR_IDENTITY, pg.CONSTR_GENERATED})
+    column = Column(name, None, spell(definition.type_name), not_null, has_values=False, is_filled=is_filled)
     relation.columns[name] = column
     for item in definition.constraints:
         if item.constraint.contype in _CONSTRAINTS:

@@ -26,6 +26,8 @@ class Column:
     type: str | None = None
     not_null: bool | None = None
     has_values: bool | None = None
+    is_filled: bool = False
+    """The input made it with a default, so that the rows that were there got a value."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class Relation:
     is_filtered: bool = False
     ends_with_commit: bool = False
     """A temporary table that is dropped on commit."""
+    partitions_rows: bool = False
+    """The input made it, with PARTITION BY."""
     took_in: bool = False
     """The input made it, but an existing table became its partition or child: it holds old rows."""
     columns: dict[str, Column] = field(default_factory=dict)
@@ -57,6 +61,11 @@ class Relation:
         if self.is_made:
             return not self.took_in
         return self.is_absent or (self.facts is not None and self.facts.has_rows is False)
+
+    @property
+    def is_partitioned(self) -> bool:
+        """Whether its rows are all in partitions."""
+        return self.partitions_rows or (self.facts is not None and self.facts.kind == "partitioned")
 
     @property
     def is_existing(self) -> bool:
@@ -111,6 +120,10 @@ class Session:
         self.functions: dict[str, Statement] = {}
         self.index_tables: dict[str, str] = {}
         self.prepared: set[str] = set()
+        self.writes: dict[str, set[str]] = {}
+        """By qualified name of a table: the columns that the input has changed; see `writes`."""
+        self.has_unseen_writes = False
+        """Whether something opaque ran, which may have changed any row."""
         self.settings: dict[str, str] = {}
         """What SET left behind, by name in lower case; see `setting`."""
         self.transaction = Transaction()

@@ -8,10 +8,12 @@ from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
-    if session.in_transaction and _must_stand_alone(statement):
-        message = f"{statement.kind} CONCURRENTLY cannot run inside a transaction"
+    # A DO block or a function is inside a transaction of its own wherever it is called.
+    if (session.in_transaction or statement.inside) and _must_stand_alone(statement):
+        where = f"from {statement.inside}" if statement.inside else "inside a transaction"
+        message = f"{statement.kind} CONCURRENTLY cannot run {where}"
         if statement.node_name == "vacuum_stmt":
-            message = "VACUUM cannot run inside a transaction"
+            message = f"VACUUM cannot run {where}"
         yield Hit(message, fails="25001")
 
 
@@ -31,11 +33,10 @@ def _must_stand_alone(statement: Statement) -> bool:
 RULE = Rule(
     id="concurrently-in-transaction",
     severity="hazard",
-    nodes=("index_stmt", "drop_stmt", "reindex_stmt", "vacuum_stmt", "AT_DetachPartition"),
+    nodes=("index_stmt", "drop_stmt/OBJECT_INDEX", "reindex_stmt", "vacuum_stmt", "AT_DetachPartition"),
     what="A statement that PostgreSQL refuses inside a transaction.",
     why="PostgreSQL refuses it before it takes any lock, and the whole revision fails.",
     safe_way="with op.get_context().autocommit_block(): op.execute(...), alone in its revision, because entering"
-    " the block"
-    " commits what stood before it.",
+    " the block commits what stood before it.",
     check=check,
 )

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from postgast import pg_query_pb2 as pg
+
+from migrations_app.engines.risk import burden, names
+from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.session import Session
+from migrations_app.engines.risk.statements import Statement
+
+
+def check(statement: Statement, session: Session) -> Iterator[Hit]:
+    for at, constraint in burden.added_constraints(statement, session, pg.CONSTR_PRIMARY):
+        if not constraint.indexname:
+            columns = ", ".join(map(names.quoted, burden.column_names(constraint)))
+            name = constraint.conname or f"{names.bare(at.name)}_pkey"
+            message = f"PRIMARY KEY ({columns}) reads every row of {at.name} and builds an index; nobody can use it"
+            values = {"name": names.quoted(name), "columns": columns}
+            yield burden.hit(at.name, at.relation, message, values=values)
+
+
+RULE = Rule(
+    id="add-pk-blocking",
+    severity="hazard",
+    nodes=("AT_AddConstraint/CONSTR_PRIMARY",),
+    what="A PRIMARY KEY is added, and its index is built at once.",
+    why="ACCESS EXCLUSIVE is held while NULLs are looked for and for the whole build, so readers wait as well.",
+    safe_way="First make the columns NOT NULL through a validated CHECK (see set-not-null-scan). Then, outside of a"
+    " transaction (autocommit_block): CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns}); then"
+    " ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name}, which is instant.",
+    check=check,
+)

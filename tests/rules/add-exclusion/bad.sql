@@ -1,0 +1,1 @@
+ALTER TABLE users ADD CONSTRAINT one_each EXCLUDE USING btree (id WITH =);

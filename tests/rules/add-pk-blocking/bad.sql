@@ -1,0 +1,1 @@
+ALTER TABLE app.log ADD PRIMARY KEY (id);

@@ -1,0 +1,3 @@
+ALTER TABLE users ADD CONSTRAINT short_name CHECK (length(name) < 50) NOT VALID;
+ALTER TABLE users VALIDATE CONSTRAINT short_name;
+ALTER TABLE users ALTER COLUMN name TYPE varchar;

@@ -1,0 +1,4 @@
+-- needs: catalog
+ALTER TABLE events_new ADD CONSTRAINT bound CHECK (at >= 10 AND at < 20) NOT VALID;
+ALTER TABLE events_new VALIDATE CONSTRAINT bound;
+ALTER TABLE events ATTACH PARTITION events_new FOR VALUES FROM (10) TO (20);

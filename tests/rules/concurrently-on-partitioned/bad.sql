@@ -1,0 +1,2 @@
+-- needs: catalog
+CREATE INDEX CONCURRENTLY ix_events_what ON events (what);

@@ -1,0 +1,1 @@
+CREATE TABLE events_next PARTITION OF events FOR VALUES FROM (20) TO (30);

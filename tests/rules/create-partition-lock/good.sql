@@ -1,0 +1,2 @@
+CREATE TABLE events_next (LIKE events INCLUDING ALL);
+ALTER TABLE events ATTACH PARTITION events_next FOR VALUES FROM (20) TO (30);

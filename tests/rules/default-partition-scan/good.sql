@@ -1,0 +1,3 @@
+ALTER TABLE events_rest ADD CONSTRAINT outside CHECK (at < 20 OR at >= 30) NOT VALID;
+ALTER TABLE events_rest VALIDATE CONSTRAINT outside;
+CREATE TABLE events_next PARTITION OF events FOR VALUES FROM (20) TO (30);

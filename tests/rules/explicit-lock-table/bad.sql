@@ -1,0 +1,2 @@
+-- one transaction
+LOCK TABLE users;

@@ -1,0 +1,2 @@
+-- needs: catalog
+ALTER TABLE events ADD COLUMN note text;

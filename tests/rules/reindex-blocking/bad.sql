@@ -1,0 +1,2 @@
+REINDEX TABLE users;
+REINDEX INDEX ix_users_email;

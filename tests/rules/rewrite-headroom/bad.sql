@@ -1,0 +1,2 @@
+-- needs: catalog, bytes: 2000000000
+ALTER TABLE users ALTER COLUMN age TYPE bigint;

@@ -1,0 +1,2 @@
+CREATE UNLOGGED TABLE fresh (id integer);
+ALTER TABLE fresh SET LOGGED;

@@ -1,0 +1,2 @@
+CREATE UNLOGGED TABLE cache (id integer);
+INSERT INTO cache VALUES (1);

@@ -1,0 +1,2 @@
+CREATE TABLE fresh (id integer);
+ALTER TABLE fresh SET TABLESPACE pg_default;

@@ -1,0 +1,2 @@
+VACUUM (ANALYZE) users;
+VACUUM (FULL false) users;

@@ -1,0 +1,3 @@
+-- one transaction
+ALTER TABLE users ADD CONSTRAINT adult CHECK (age > 17) NOT VALID;
+ALTER TABLE users VALIDATE CONSTRAINT adult;

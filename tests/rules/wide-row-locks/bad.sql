@@ -1,0 +1,2 @@
+SELECT * FROM users FOR UPDATE;
+SELECT id FROM orgs WHERE true FOR SHARE;

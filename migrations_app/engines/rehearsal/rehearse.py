@@ -98,7 +98,7 @@ def _upgraded(work: _Work, revisions: Sequence[str], up: Recorded) -> None:
     for each in revisions:
         read = tuple(sorted(up.read[each]))
         error = up.error if each == up.failed else None
-        why = _why_not(each, up, read, error)
+        why = _why_not(each, up, () if work.scratch.has_rows else read, error)
         statements = tuple(up.statements[each])
         work.note(each, up=statements, up_error=error, read_tables=read, resolved=not why, why_not=why)
 

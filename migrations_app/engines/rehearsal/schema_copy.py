@@ -58,10 +58,13 @@ def copy_schema(
     either server, `Unprocessable` when the target cannot be dumped or the scratch database not be made.
     """
     with connect(target, application_name=NAME, statement_timeout_ms=DUMP_TIMEOUT_S * 1000) as conn:
-        taken = fingerprint(conn).sha256
-        heads = read_heads(conn, version_table=version_table, schema=version_table_schema)
-        settings = conn.execute(SETTINGS).fetchall()
-        like = conn.execute(LIKE).fetchone()
+        try:
+            taken = fingerprint(conn).sha256
+            heads = read_heads(conn, version_table=version_table, schema=version_table_schema)
+            settings = conn.execute(SETTINGS).fetchall()
+            like = conn.execute(LIKE).fetchone()
+        except psycopg.Error as error:
+            raise _unreadable(target, f"{error.diag.message_primary} (SQLSTATE {error.sqlstate})") from None
         version = conn.info.server_version
     assert like is not None
     dumped = _dump(target, version)
@@ -107,14 +110,19 @@ def _dump(target: Address, version: int) -> str:
                 [program, *OPTIONS], env=env, capture_output=True, timeout=DUMP_TIMEOUT_S, check=False, cwd="/"
             )
         except subprocess.TimeoutExpired:
-            raise Unprocessable(
-                f"pg_dump did not read the schema of {target} within {DUMP_TIMEOUT_S} s.", code="rehearsal_no_copy"
-            ) from None
+            raise _unreadable(target, f"pg_dump took longer than {DUMP_TIMEOUT_S} s") from None
     if done.returncode != 0:
         said = Redactor([target.password]).text(done.stderr.decode(errors="replace").strip())
-        last = " ".join(said.splitlines()[:2])[:500]
-        raise Unprocessable(f"pg_dump could not read the schema of {target}: {last}", code="rehearsal_no_copy")
+        raise _unreadable(target, " ".join(said.splitlines()[:2])[:500])
     return done.stdout.decode()
+
+
+def _unreadable(target: Address, why: str) -> Unprocessable:
+    return Unprocessable(
+        f"The schema of {target} could not be copied for a rehearsal: {why}. "
+        "Somebody may hold its tables, or the role may not read them. Try again in a moment.",
+        code="rehearsal_no_copy",
+    )
 
 
 def _restore(address: Address, dumped: str) -> list[str]:

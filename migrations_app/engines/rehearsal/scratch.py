@@ -34,7 +34,8 @@ LISTS = frozenset({"search_path", "temp_tablespaces", "session_preload_libraries
 @dataclass(frozen=True)
 class Scratch:
     """One scratch database. `server` is a database on the same server from which it can be dropped; the rest is what
-    is known of the target whose schema it has (versions as server_version_num)."""
+    is known of the target whose schema it has (versions as server_version_num). `has_rows`: rows were copied too, so
+    code that reads rows is tried as well."""
 
     address: Address
     server: Address
@@ -42,6 +43,7 @@ class Scratch:
     target_version: int
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    has_rows: bool = False
 
 
 @contextmanager
@@ -85,7 +87,7 @@ def clone_of_database(source: Address, server: Address) -> Iterator[Scratch]:
     `source` must be on the server of `server`, and nobody may be connected to it.
     """
     with _made(server, [_template(source.database)]) as scratch:
-        yield scratch
+        yield replace(scratch, has_rows=True)
 
 
 def apply_settings(scratch: Scratch, settings: Sequence[tuple[str, str]]) -> list[str]:

@@ -22,6 +22,7 @@ Direction = Literal["upgrade", "downgrade"]
 LOCK_KEY = 7_264_617_265_686_561  # any: nobody else is in a scratch database
 LINES = CATALOG.decode().replace("%%", "%")  # the agent fills the one parameter in
 NAME = "tidegate:rehearsal"
+GRACE_S = 1.0  # to end by itself; there is nothing to lose in a scratch database
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Session:
             self.is_overdue = True
             for word in ("cancel", "stop"):
                 process.send({"do": word, "reason": f"it took longer than the {self.wall_s:.0f} s it was given"})
-        return time.monotonic() + TERM_GRACE_S
+        return time.monotonic() + GRACE_S
 
     def _settle(self, process: Process) -> None:
         """Waits until the fork is gone and the process is ready for the next; one that was cancelled may have unread

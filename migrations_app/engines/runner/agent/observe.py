@@ -10,6 +10,8 @@ import re
 import sys
 from typing import Any
 
+from .project import sqlstate
+
 TABLES = "('r', 'p', 'v', 'm', 'f')"
 OURS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'tidegate') AND n.nspname NOT LIKE 'pg\\_%temp%'"
@@ -39,6 +41,7 @@ MODES = (
 READS = ("ACCESS SHARE", "ROW SHARE")
 # After these there is nothing to see, and a query might begin a transaction that the revision does not expect.
 SESSION = re.compile(r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SET|RESET|SHOW|SAVEPOINT|RELEASE|DISCARD)\b", re.I)
+NO_TRANSACTION = "25P01"
 TRUNCATES = re.compile(r"\bTRUNCATE\b", re.I)
 REWRITES = re.compile(r"\b(ALTER|CLUSTER|VACUUM|REFRESH)\b", re.I)
 LITERAL = re.compile(r"'(?:[^']|'')*'")
@@ -159,17 +162,35 @@ class Catalog:
         self.lines: set[str] = set()
 
     def changes(self, dbapi: Any) -> dict[str, list[str]]:
-        # With an empty path every name comes out qualified. Outside of a transaction a local setting would be lost
-        # at once; inside one only a local one is gone with it.
-        local = "false" if is_autocommit(dbapi) else "true"
+        """pg_get_viewdef and its kin take locks: in a transaction they go with a savepoint, as does the setting."""
+        inside = not is_autocommit(dbapi) and begins(dbapi, "SAVEPOINT tidegate_look")
         path = rows(dbapi, "SELECT pg_catalog.current_setting('search_path')")[0][0]
-        rows(dbapi, f"SELECT pg_catalog.set_config('search_path', '', {local})")
+        # With an empty path every name comes out qualified.
+        rows(dbapi, "SELECT pg_catalog.set_config('search_path', '', false)")
         found = rows(dbapi, self.sql)
-        rows(dbapi, f"SELECT pg_catalog.set_config('search_path', {quoted(path)}, {local})")
+        if inside:
+            begins(dbapi, "ROLLBACK TO SAVEPOINT tidegate_look")
+            begins(dbapi, "RELEASE SAVEPOINT tidegate_look")
+        else:
+            rows(dbapi, f"SELECT pg_catalog.set_config('search_path', {quoted(path)}, false)")
         lines = {"\t".join((kind, name.replace("\t", " "), detail or "")) for kind, name, detail in found}
         told = {"added": sorted(lines - self.lines), "removed": sorted(self.lines - lines)}
         self.lines = lines
         return told
+
+
+def begins(dbapi: Any, command: str) -> bool:
+    """False when the server has no transaction open, although the driver may think so: a revision may send COMMIT."""
+    cursor = dbapi.cursor()
+    try:
+        cursor.execute(command)
+    except Exception as exc:
+        if sqlstate(exc) != NO_TRANSACTION:
+            raise
+        return False
+    finally:
+        cursor.close()
+    return True
 
 
 def is_autocommit(dbapi: Any) -> bool:

@@ -1,0 +1,2 @@
+-- needs: catalog
+DELETE FROM users WHERE id = 1;

@@ -1,0 +1,3 @@
+-- needs: catalog
+DELETE FROM notes WHERE user_id = 1;
+DELETE FROM orgs WHERE id = 1;

@@ -1,0 +1,3 @@
+CREATE TABLE orgs (id integer PRIMARY KEY);
+CREATE TABLE users (id integer PRIMARY KEY);
+CREATE PUBLICATION told FOR TABLE orgs;

@@ -1,0 +1,2 @@
+-- needs: catalog
+DROP INDEX uq_users_email;

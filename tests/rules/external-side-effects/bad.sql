@@ -1,0 +1,2 @@
+SELECT pg_notify('cache', 'flush');
+COPY orgs TO PROGRAM 'cat > /dev/null';

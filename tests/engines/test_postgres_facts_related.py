@@ -1,5 +1,6 @@
 """Which tables the facts hold for a name: its own, and those that stand or fall with it."""
 
+import psycopg
 import pytest
 
 from migrations_app.engines.postgres import facts_scope
@@ -104,3 +105,12 @@ def test_catalogs_are_read_only_when_they_are_named(conn):
 def test_a_name_with_a_dot_in_it_is_found(conn):
     conn.execute('CREATE TABLE "odd.name" (id int)')
     assert [table.name for table in read_facts(conn, ["odd.name"]).tables.values()] == ["odd.name"]
+
+
+def test_a_related_table_that_somebody_has_locked_is_unknown_and_nothing_waits_for_it(conn, database_url):
+    conn.execute("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES t)")
+    with psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE child IN ACCESS EXCLUSIVE MODE")
+        facts = read_facts(conn, ["t"])
+    assert set(facts.tables) == {"public.t"}
+    assert facts.find("t").referenced_by == ("public.child",)

@@ -52,11 +52,13 @@ def read_facts(conn: psycopg.Connection, names: Sequence[str], *, statement_time
         asked |= {"oids": list(relations), "near": [oid for oid, is_near in relations.items() if is_near]}
         sizes = {row[0]: row[1:] for row in conn.execute(facts_sql.SIZES.encode(), asked)}
         facts, tables = _catalog(conn, asked, sizes)
+    queries = facts_other.busy_queries(conn, [tables[oid].name for oid in asked["near"] if oid in tables])
     budget = Budget.of_ms(statement_timeout_ms)
     emptiness = probes.has_rows(conn, [_name(t) for t in tables.values() if t.kind in KINDS_WITH_ROWS], budget)
     for oid, table in tables.items():
         tables[oid] = _probed(conn, table, emptiness.get(_name(table)), sizes.get(oid), budget, is_near=relations[oid])
-    return replace(facts, asked=frozenset(names), tables={table.qualified: table for table in tables.values()})
+    told = {table.qualified: table for table in tables.values()}
+    return replace(facts, asked=frozenset(names), tables=told, queries=queries)
 
 
 def _catalog(
@@ -83,7 +85,6 @@ def _catalog(
         extensions=facts_other.holdings(conn, "extension", asked, dependents),
         schemas=facts_other.holdings(conn, "schema", asked, dependents),
         publications=dict(conn.execute("SELECT pubname, puballtables FROM pg_publication").fetchall()),
-        queries=facts_other.busy_queries(conn, [table.name for table in tables.values()]),
     ), tables
 
 

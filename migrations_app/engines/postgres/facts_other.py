@@ -16,6 +16,7 @@ from migrations_app.engines.risk.facts import FunctionFacts, SequenceFacts, Type
 MOST_FUNCTIONS = 2_000
 MOST_FUNCTION_BYTES = 5_000_000
 MOST_QUERIES = 200
+QUERIES_TIMEOUT_MS = 1_000
 
 NOT_USERS = ["pg_catalog", "information_schema", "pg_toast", "tidegate"]
 
@@ -91,7 +92,8 @@ WITH near(oid) AS (
                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.adrelid
 )
 SELECT s.seqrelid, n.nspname || '.' || c.relname,
-       CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') THEN pg_sequence_last_value(c.oid) END,
+       CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') AND (c.relpersistence = 'p' OR NOT pg_is_in_recovery())
+            THEN pg_sequence_last_value(c.oid) END,
        s.seqincrement, s.seqmax, format_type(s.seqtypid, NULL),
        (SELECT tn.nspname || '.' || t.relname || '.' || a.attname FROM pg_depend d
         JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
@@ -173,22 +175,23 @@ def holdings(
     return {name: dependents.get((kind, oid, name), ()) for oid, name in rows}
 
 
-def busy_queries(conn: psycopg.Connection, bares: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """The statements in pg_stat_statements that mention one of the names, the most often called first.
+def busy_queries(conn: psycopg.Connection, tables: Sequence[str]) -> tuple[tuple[str, int], ...]:
+    """The statements in pg_stat_statements that mention one of the tables' bare names, most often called first.
 
-    Nothing when the extension is not there, not loaded by the server, or not to be read by this role.
+    Nothing when the extension is not there, not loaded by the server, not to be read by this role, or too slow.
     """
-    view = conn.execute(STATEMENTS_VIEW.encode()).fetchone()
-    if view is None or not bares:
-        return ()
-    query = f"""
-        SELECT query, sum(calls)::bigint FROM {view[0]}
-        WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query ~* %(mentions)s
-        GROUP BY 1 ORDER BY 2 DESC LIMIT %(most)s
-    """  # noqa: S608 # the one value put in is an identifier that PostgreSQL quoted
-    mentions = "|".join(rf"\y{_literally(bare)}\y" for bare in bares)
     try:
         with conn.transaction():
+            conn.execute("SELECT set_config('statement_timeout', %s, true)", [f"{QUERIES_TIMEOUT_MS}ms"])
+            view = conn.execute(STATEMENTS_VIEW.encode()).fetchone()
+            if view is None or not tables:
+                return ()
+            query = f"""
+                SELECT query, sum(calls)::bigint FROM {view[0]}
+                WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query ~* %(mentions)s
+                GROUP BY 1 ORDER BY 2 DESC LIMIT %(most)s
+            """  # noqa: S608 # the one value put in is an identifier that PostgreSQL quoted
+            mentions = "|".join(rf"\y{_literally(table)}\y" for table in tables)
             return tuple(conn.execute(query.encode(), {"mentions": mentions, "most": MOST_QUERIES}).fetchall())
     except psycopg.Error as error:
         if classify(error).kind in {"connection_lost", "shutdown"}:

@@ -73,7 +73,8 @@ UNION
 BEHIND = {"i": OF_INDEXES, "I": OF_INDEXES, "S": OF_SEQUENCES, "type": OF_TYPES, "function": OF_FUNCTIONS}
 """By what a name means: the query for the tables behind it."""
 
-# What is named is never cut off: a name that is not among the answers is taken not to exist.
+# What is named is never left out: a name that is not among the answers is taken not to exist. Of the others those that
+# somebody holds, or waits for, in ACCESS EXCLUSIVE mode are: we would wait for them, and only to know more.
 RELATED = """
 WITH RECURSIVE named(oid) AS (SELECT unnest(%(named)s::oid[])),
 fk(child, parent) AS MATERIALIZED (SELECT DISTINCT conrelid, confrelid FROM pg_constraint WHERE contype = 'f'),
@@ -104,10 +105,15 @@ ranked(oid, rank) AS (
     UNION ALL SELECT c.oid, 7 FROM pg_class c
               WHERE c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[]))
 ),
-best(oid, rank) AS MATERIALIZED (SELECT oid, min(rank) FROM ranked GROUP BY oid)
+best(oid, rank) AS MATERIALIZED (SELECT oid, min(rank) FROM ranked GROUP BY oid),
+locked(oid) AS MATERIALIZED (
+    SELECT l.relation FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
+)
 SELECT b.oid, b.rank <= 1 FROM best b JOIN pg_class c ON c.oid = b.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE b.rank = 0 OR n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+                    AND b.oid NOT IN (SELECT oid FROM locked)
 ORDER BY b.rank, n.nspname, c.relname LIMIT %(most)s
 """
 

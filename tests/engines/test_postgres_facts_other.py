@@ -115,7 +115,8 @@ def test_statements_that_mention_a_table_are_told_with_their_calls(conn):
     conn.execute("ALTER EXTENSION pg_stat_statements DROP VIEW pg_stat_statements; DROP VIEW pg_stat_statements")
     conn.execute(
         "CREATE VIEW pg_stat_statements AS SELECT d.oid AS dbid, q AS query, c AS calls FROM pg_database d, (VALUES "
-        "('SELECT * FROM t', 5::bigint), ('UPDATE public.\"t\" SET x = 1', 9), ('SELECT * FROM total', 99)) AS v(q, c) "
+        "('SELECT * FROM t', 5::bigint), ('UPDATE public.\"t\" SET x = 1', 9), ('SELECT * FROM total', 99), "
+        "('SELECT 1 FROM pg_class t', 9)) AS v(q, c) "
         "WHERE d.datname = current_database()"
     )
     assert read_facts(conn, ["t"]).queries == (('UPDATE public."t" SET x = 1', 9), ("SELECT * FROM t", 5))

@@ -17,6 +17,8 @@ MOST_FUNCTIONS = 2_000
 MOST_FUNCTION_BYTES = 5_000_000
 MOST_QUERIES = 200
 QUERIES_TIMEOUT_MS = 1_000
+CATALOGS = r"\mpg_(catalog|class|depend|attribute|constraint|index|type|trigger|namespace)\M"
+"""In statements of tools like ours, whose aliases look like names of tables."""
 
 NOT_USERS = ["pg_catalog", "information_schema", "pg_toast", "tidegate"]
 
@@ -188,11 +190,13 @@ def busy_queries(conn: psycopg.Connection, tables: Sequence[str]) -> tuple[tuple
                 return ()
             query = f"""
                 SELECT query, sum(calls)::bigint FROM {view[0]}
-                WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND query ~* %(mentions)s
+                WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+                  AND query ~* %(mentions)s AND query !~ %(catalogs)s
                 GROUP BY 1 ORDER BY 2 DESC LIMIT %(most)s
             """  # noqa: S608 # the one value put in is an identifier that PostgreSQL quoted
             mentions = "|".join(rf"\y{_literally(table)}\y" for table in tables)
-            return tuple(conn.execute(query.encode(), {"mentions": mentions, "most": MOST_QUERIES}).fetchall())
+            given = {"mentions": mentions, "catalogs": CATALOGS, "most": MOST_QUERIES}
+            return tuple(conn.execute(query.encode(), given).fetchall())
     except psycopg.Error as error:
         if classify(error).kind in {"connection_lost", "shutdown"}:
             raise

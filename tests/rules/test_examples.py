@@ -5,11 +5,14 @@ own setup.sql; the others share tests/rules/setup.sql. The first line of an exam
 
     -- needs: catalog       only the target's catalog can tell; without it the rule says nothing, or something else
     -- needs: catalog, bytes: 2000000000       besides, each table is taken to be of that size
+    -- needs: catalog, uses: 2000000           besides, each table is taken to have been written as often in 1,000 s
+    -- script               judged as a script that a person runs, not as a revision
     -- one transaction      the statements run in one transaction, as a revision does, and not in one each
     -- server: 100000       judged for this version of PostgreSQL only, and not run
 
-Rules about a whole revision have bad.py and good.py instead (`# needs: catalog` there): a revision file with upgrade() and downgrade(), which is
-rendered without a database, judged, and run by Alembic. Those about a rehearsal are rehearsed.
+Rules about a whole revision have bad.py and good.py instead (`# needs: catalog` there): a revision file with upgrade()
+and downgrade(), which is rendered without a database, judged, and run by Alembic. Those about a rehearsal are
+rehearsed.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from migrations_app.engines.risk import reference
 from migrations_app.engines.risk.facts import Facts
 from migrations_app.engines.risk.lock_modes import MODES
 from migrations_app.engines.risk.registry import RULES
-from migrations_app.engines.risk.verdict import Analysis, Judged, RevisionSql, analyse_each
+from migrations_app.engines.risk.verdict import Analysis, Judged, RevisionSql, analyse, analyse_each
 from tests.rules import revision_examples
 
 HERE = Path(__file__).parent
@@ -64,7 +67,7 @@ class Example:
     @property
     def directive(self) -> str:
         first = self.sql.partition("\n")[0]
-        return first.removeprefix("-- ") if first.startswith(("-- needs", "-- one", "-- server")) else ""
+        return first.removeprefix("-- ") if first.startswith(("-- needs", "-- one", "-- server", "-- script")) else ""
 
     @property
     def is_one_transaction(self) -> bool:
@@ -79,11 +82,26 @@ class Example:
         return int(self.directive.partition("bytes:")[2]) if "bytes:" in self.directive else None
 
     @property
+    def uses(self) -> int | None:
+        return int(self.directive.partition("uses:")[2]) if "uses:" in self.directive else None
+
+    def changed(self, facts: Facts) -> Facts:
+        """The catalog's word, but for what no test can wait for."""
+        tables = facts.tables
+        if self.bytes is not None:
+            tables = {name: replace(table, bytes=self.bytes) for name, table in tables.items()}
+        if self.uses is not None:
+            tables = {name: replace(table, writes=self.uses, stats_age_s=1000.0) for name, table in tables.items()}
+        return replace(facts, tables=tables)
+
+    @property
     def server_version(self) -> int | None:
         return int(self.directive.partition("server:")[2]) if "server:" in self.directive else None
 
     def judged(self, facts: Facts | None = None) -> Analysis:
         """The verdict on it as a revision: by the catalog, or as one that follows the setup."""
+        if self.directive == "script":
+            return analyse(self.sql, facts=facts, transactional=False)
         revision = RevisionSql(self.rule, [self.sql], is_transactional=self.is_one_transaction)
         if facts is not None:
             return analyse_each([revision], facts=facts)[0]
@@ -152,11 +170,7 @@ def test_with_the_catalog_it_fires_too_and_postgresql_takes_the_lock_and_does_th
         conn.execute("CREATE SCHEMA public")
         conn.execute(example.setup)
         conn.execute("ANALYZE")
-        facts = facts_for(conn, [example.sql])
-        if example.bytes is not None:
-            grown = {name: replace(table, bytes=example.bytes) for name, table in facts.tables.items()}
-            facts = replace(facts, tables=grown)
-        verdict = example.judged(facts)
+        verdict = example.judged(example.changed(facts_for(conn, [example.sql])))
         check_findings(example, verdict)
         before = dict(conn.execute(RELATIONS).fetchall())
         refusal = None

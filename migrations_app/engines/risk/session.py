@@ -153,8 +153,10 @@ class Session:
         """
         self.outside = outside
         self.statements = statements
-        self.in_transaction = is_transactional
+        self.in_transaction = self.is_callers_transaction = is_transactional
         self.transaction = Transaction()
+        self.told: set[str] = set()
+        """What needs to be said only once in an input."""
         # Copying the state is only worth it when the input holds a ROLLBACK at all.
         self._may_roll_back = any("rollback" in statement.sql[:12].lower() for statement in statements)
 

@@ -1,0 +1,3 @@
+-- one transaction
+ALTER TABLE users ADD COLUMN nick text;
+UPDATE users SET nick = 'anna' WHERE id = 1;

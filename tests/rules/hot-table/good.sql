@@ -1,0 +1,2 @@
+-- needs: catalog, uses: 20
+ALTER TABLE users ADD COLUMN nick text;

@@ -1,0 +1,2 @@
+-- one transaction
+ALTER TABLE users ADD CONSTRAINT users_age_known CHECK (age > 0), ADD CONSTRAINT users_price_known CHECK (price > 0);

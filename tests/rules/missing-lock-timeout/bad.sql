@@ -1,0 +1,2 @@
+-- script
+ALTER TABLE users ADD COLUMN nick text;

@@ -1,0 +1,2 @@
+-- one transaction
+CREATE DATABASE elsewhere;

@@ -1,0 +1,2 @@
+-- one transaction
+REINDEX TABLE orgs;

@@ -1,0 +1,3 @@
+-- one transaction
+CREATE TABLE notes (id bigint PRIMARY KEY);
+COMMIT;

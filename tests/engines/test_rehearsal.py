@@ -153,8 +153,8 @@ def test_after_a_failed_upgrade_the_others_are_still_judged(scratch, tmp_path):
 
 def test_a_revision_that_hangs_ends_with_words(scratch, tmp_path):
     plan = {"a": ("import time; time.sleep(60)", "")}
-    refusal = rehearsed(tmp_path, scratch, plan, bounds=Bounds(run_wall_s=1)).revisions[0].up_error
-    assert refusal.message == "it had not come to its end after 1 s, and was killed"
+    refusal = rehearsed(tmp_path, scratch, plan, bounds=Bounds(run_wall_s=3)).revisions[0].up_error
+    assert refusal.message == "it had not come to its end after 3 s, and was killed"
 
 
 def test_a_statement_that_waits_for_a_lock_of_its_own_run_ends_with_words(scratch, tmp_path):

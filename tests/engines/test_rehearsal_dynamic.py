@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations_app.engines.rehearsal.dynamic import traced, traced_body
+from migrations_app.engines.rehearsal.dynamic import opaque, traced, traced_body
 
 
 def told(expression):
@@ -68,3 +68,20 @@ def test_a_body_is_found_however_it_is_quoted(head, quoted):
 )
 def test_other_statements_stay_as_they_are(sql):
     assert traced(sql) == sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("DO LANGUAGE plpython3u $$ plpy.execute('DROP TABLE a') $$", "a block of plpython3u"),
+        ("DO E'BEGIN EXECUTE \\'a\\'; END'", "a string with escapes"),
+        ("DO $$ BEGIN EXECUTE 'a'; END", "cannot read"),
+    ],
+)
+def test_code_that_no_recorder_can_follow_is_said(sql, says):
+    assert says in opaque(sql)
+
+
+@pytest.mark.parametrize("sql", ["DO $$ BEGIN EXECUTE 'a'; END $$", "SELECT 'DO', E'\\n'", "DROP FUNCTION f(text)"])
+def test_other_code_is_not(sql):
+    assert opaque(sql) == ""

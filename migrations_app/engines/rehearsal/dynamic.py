@@ -54,6 +54,23 @@ def traced(sql: str) -> str:
     return _replaced(sql, edits)
 
 
+def opaque(sql: str) -> str:
+    """What of the statement no recorder can follow, in words; empty when there is nothing of the kind."""
+    if not re.match(r"[\s(]*DO\b", sql, re.IGNORECASE) and not MAKES_CODE.search(sql):
+        return ""
+    try:
+        statements = [statement for statement in _statements(_tokens(sql)) if _makes_code(statement)]
+    except postgast.PgQueryError:
+        return "it has code that Tidegate cannot read"
+    for statement in statements:
+        if statement[0].word == "DO" and _language(statement) != "plpgsql":
+            return f"it has a block of {_language(statement)}, which may run anything"
+        escaped = [t.text for t in statement if t.text[:1].upper() in ("E", "U") and t.text.endswith("'")]
+        if any("EXECUTE" in text.upper() for text in escaped):
+            return "it has code in a string with escapes, which Tidegate does not read"
+    return ""
+
+
 def traced_body(body: str) -> str:
     """The same for the text of one PL/pgSQL body."""
     tokens = _tokens(body)
@@ -85,9 +102,7 @@ def _statements(tokens: Iterable[Token]) -> Iterator[list[Token]]:
 
 
 def _bodies(statement: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
-    words = [token.word for token in statement[:4]]
-    is_routine = words[:1] == ["CREATE"] and any(word in ("FUNCTION", "PROCEDURE") for word in words[1:])
-    if (words[:1] != ["DO"] and not is_routine) or _language(statement) != "plpgsql":
+    if not _makes_code(statement) or _language(statement) != "plpgsql":
         return
     for token in statement:
         body = _unquoted(token.text)
@@ -95,6 +110,12 @@ def _bodies(statement: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
             changed = traced_body(body)
             if changed != body:
                 yield token.start, token.end, f"{QUOTE}{changed}{QUOTE}"
+
+
+def _makes_code(statement: Sequence[Token]) -> bool:
+    words = [token.word for token in statement[:4]]
+    is_routine = words[:1] == ["CREATE"] and any(word in ("FUNCTION", "PROCEDURE") for word in words[1:])
+    return words[:1] == ["DO"] or is_routine
 
 
 def _language(statement: Sequence[Token]) -> str:

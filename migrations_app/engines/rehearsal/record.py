@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrations_app.engines.rehearsal.dynamic import traced
+from migrations_app.engines.rehearsal.dynamic import opaque, traced
 from migrations_app.engines.rehearsal.session import Direction, Session
 from migrations_app.engines.risk.rehearsed import Refusal, RehearsedStatement
 from migrations_app.engines.runner.process import Event
@@ -66,6 +66,8 @@ class Recorded:
             if len(kept) == STATEMENTS:
                 self.unknown[revision].append(f"it sends more than {STATEMENTS} statements")
             return
+        if what := opaque(data["sql"]):
+            self.unknown[revision].append(what)
         kept.extend(_statements(data))
         self.read[revision].update(data.get("hidden", ()))
         if data.get("candidates"):

@@ -38,6 +38,11 @@ OPTIONS = (
 LIKE = """
 SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()
 """
+ROUTINES = """
+SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid)
+FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE l.lanname = 'plpgsql' AND n.nspname <> 'tidegate' AND p.prosrc ~* 'execute'
+"""
 # pg_dump's own settings are those of its version; these are what a restore needs.
 PREAMBLE = (
     "SET search_path = ''; SET check_function_bodies = off; SET client_min_messages = error; SET row_security = off;"
@@ -78,23 +83,28 @@ def copy_schema(
         notes += _restore(scratch.address, dumped)
         if heads:
             _set_heads(scratch.address, heads, version_table, version_table_schema)
+        notes += prepare(scratch)
         # Last: a read-only default of the target would have stopped us.
         notes += [f"Not copied: the setting {name}." for name in apply_settings(scratch, settings)]
         yield replace(scratch, target_version=version, fingerprint=taken, notes=tuple(notes))
 
 
-def prepare(scratch: Scratch) -> None:
-    """Makes the recorder in a scratch database that was not made by `copy_schema`, and lets its routines use it."""
+def prepare(scratch: Scratch) -> tuple[str, ...]:
+    """Makes the recorder in a scratch database, and every PL/pgSQL routine there use it, those of extensions too.
+
+    Done by `copy_schema`; needed for other scratch databases. Gives notes: which routines could not be changed.
+    """
+    notes = []
     with _session(scratch.address) as conn:
         conn.execute(RECORDER)
-        routines = conn.execute(
-            "SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
-            " WHERE l.lanname = 'plpgsql' AND p.pronamespace <> 'tidegate'::regnamespace AND p.prosrc ~* 'execute'"
-        ).fetchall()
         conn.execute("SET check_function_bodies = off")
-        for (definition,) in routines:
+        for name, definition in conn.execute(ROUTINES).fetchall():
             if (changed := traced(definition)) != definition:
-                conn.execute(changed.encode())
+                try:
+                    conn.execute(changed.encode(), prepare=False)
+                except psycopg.Error as error:
+                    notes.append(f"What {name} puts together is not seen ({error.diag.message_primary}).")
+    return tuple(notes)
 
 
 def _dump(target: Address, version: int) -> str:
@@ -127,9 +137,8 @@ def _unreadable(target: Address, why: str) -> Unprocessable:
 
 def _restore(address: Address, dumped: str) -> list[str]:
     """All at once where that works, which is quick; else one by one, and what fails becomes a note."""
-    statements = [traced(each) for each in _statements(dumped)]
+    statements = list(_statements(dumped))
     with _session(address) as conn:
-        conn.execute(RECORDER)
         conn.execute(PREAMBLE)
         try:
             with conn.transaction():

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from migrations_app.engines.postgres.address import Address
 from migrations_app.engines.postgres.connect import connect
+from migrations_app.engines.postgres.diagnosis import Unreachable
 from migrations_app.errors import Invalid, Unprocessable
 
 PREFIX = "tidegate_rehearsal_"
@@ -127,17 +128,16 @@ def _made(server: Address, ways: Sequence[sql.Composable]) -> Iterator[Scratch]:
     try:
         yield Scratch(address, server, version, version, notes=notes)
     finally:
-        with _session(server) as conn:
+        # What cannot be dropped now (the server is gone) the sweep drops later.
+        with contextlib.suppress(psycopg.Error, Unreachable), _session(server) as conn:
             conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _create(conn: psycopg.Connection, name: str, ways: Sequence[sql.Composable], server: Address) -> tuple[str, ...]:
-    # File by file there is nothing to log; before 15 there was no other way.
-    strategy = sql.SQL(" STRATEGY file_copy" if conn.info.server_version >= 150000 else "")
     refusal = ""
     for way in ways:
         try:
-            conn.execute(sql.SQL("CREATE DATABASE {} {}{}").format(sql.Identifier(name), way, strategy))
+            conn.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), way))
         except psycopg.Error as error:
             refusal = _said(error)
         else:

@@ -81,6 +81,8 @@ class Session:
             event = process.next_event(max(0.05, until - time.monotonic()))
             if event is None or time.monotonic() > until:
                 until = self._hurry(process)
+            elif event.kind == "locked":
+                until = time.monotonic() + wall_s  # the time to get there was bounded too, but is not the revisions'
             if event is not None and event.kind == "ended":
                 yield Event(
                     "died", {"reason": f"The process ended with status {event.data['status']}, without a word."}

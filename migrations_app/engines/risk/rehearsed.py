@@ -34,9 +34,10 @@ class RehearsedStatement:
     autocommit: bool = False
     """It ran outside of a transaction, where PostgreSQL gives locks back before anybody can look."""
     locks: Mapping[str, str] = field(default_factory=dict)
-    """The strongest lock that this statement added on each user table; what the transaction held before is not here."""
+    """The strongest lock held, once it was through, on each user table that it touched: where it took a new lock, or
+    which it names. In one transaction that includes what earlier statements had taken on the same table."""
     held: Mapping[str, str] = field(default_factory=dict)
-    """The strongest lock on each user table that the transaction held once the statement was through."""
+    """The same for every user table: what the whole transaction so far keeps from others."""
     new_tables: tuple[str, ...] = ()
     """Those of `held` that the same run had made itself: nobody waits for a lock on them."""
     rewritten: tuple[str, ...] = ()
@@ -51,7 +52,7 @@ class RehearsedStatement:
 
 @dataclass(frozen=True)
 class RehearsedRevision:
-    """`down` is None when the downgrade was not tried; `reason` of `resolved` being false is in `why_not`."""
+    """What one revision did. `down` is None when its downgrade was not tried."""
 
     revision: str
     up: tuple[RehearsedStatement, ...] = ()
@@ -66,8 +67,9 @@ class RehearsedRevision:
     read_tables: tuple[str, ...] = ()
     """Tables from before the run whose rows decided what came next: an empty copy proves nothing about such code."""
     resolved: bool = False
-    """Whether the statements of `up` are all that upgrade() can run on the target."""
+    """Whether the statements of `up` are all that upgrade() can run on a target of this schema."""
     why_not: str = ""
+    """Why it is not resolved, in words to put after the revision's name."""
     downgrade_tried: bool = False
     upgraded_again: bool = False
 

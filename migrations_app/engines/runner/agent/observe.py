@@ -46,6 +46,8 @@ TRUNCATES = re.compile(r"\bTRUNCATE\b", re.I)
 REWRITES = re.compile(r"\b(ALTER|CLUSTER|VACUUM|REFRESH)\b", re.I)
 LITERAL = re.compile(r"'(?:[^']|'')*'")
 ROWS = re.compile(r"[\s(]*(SELECT|WITH|TABLE|UPDATE|DELETE|MERGE|FETCH|EXECUTE|CALL)\b", re.I)
+BLOCK = re.compile(r"\s*DO\b", re.I)
+PLAIN = re.compile(r"[\w$]+\Z")
 CALLS = re.compile(r"[\s(]*(SELECT|CALL|DO)\b", re.I)
 
 
@@ -81,8 +83,13 @@ class Tables:
     def _skips(self, name: str) -> bool:
         return name in self.skipped or name.partition(".")[2] in self.skipped
 
-    def look(self, dbapi: Any, sql: str, autocommit: bool) -> dict[str, Any]:
-        """What the statement that has just run did to tables, under the names they had before it."""
+    def look(self, dbapi: Any, sql: str, autocommit: bool, inner: list[str]) -> dict[str, Any]:
+        """What the statement that has just run (and the `inner` ones that it ran in the server) did to tables, under
+        the names they had before it.
+
+        PostgreSQL does not say again that a lock is taken which is held already. So a table counts as locked by this
+        statement when there is a new lock on it, or when the statement names it.
+        """
         if SESSION.match(sql):
             return {}
         names = dict(self.names)
@@ -92,15 +99,18 @@ class Tables:
             took: set[tuple[int, str]] = set()
         else:
             took, new = self._locks(dbapi, names)
-        rewritten = new & self.old if REWRITES.search(sql) or not TRUNCATES.search(sql) else set()
+        said = "\n".join([sql, *inner])
+        named = naming(said, names)
+        touched = {oid for oid, _ in took} | named
+        rewritten = new & self.old if REWRITES.search(said) or not TRUNCATES.search(said) else set()
         now = {oid for oid, _ in self.held}
         return {
-            "locks": self._strongest(took, names),
+            "locks": self._strongest({lock for lock in self.held if lock[0] in touched}, names),
             "held": self._strongest(self.held, names),
-            "new_tables": sorted(names[oid] for oid in now - self.old if oid in names),
+            "new_tables": sorted(names[oid] for oid in now - self.old),
             "rewritten": sorted(names[oid] for oid in rewritten if oid in names),
-            "candidates": self._candidates(sql, took, names, autocommit),
-            "hidden": self._hidden(sql, took, names),
+            "candidates": self._candidates(sql, touched if not autocommit else named, names),
+            "hidden": self._hidden(sql, took, named, names),
         }
 
     def _locks(self, dbapi: Any, names: dict[int, str]) -> tuple[set[tuple[int, str]], set[int]]:
@@ -127,26 +137,27 @@ class Tables:
             found[names[oid]] = mode
         return found
 
-    def _candidates(self, sql: str, took: set[tuple[int, str]], names: dict[int, str], autocommit: bool) -> list[str]:
+    def _candidates(self, sql: str, touched: set[int], names: dict[int, str]) -> list[str]:
         """Tables from before the run whose rows are in the result, should anybody fetch it."""
-        if not ROWS.match(sql):
-            return []
-        text, fresh = LITERAL.sub("''", sql), {oid for oid, _ in took}
-        seen = set(names) if autocommit else {oid for oid, _ in self.held}
-        return sorted(names[oid] for oid in seen & self.old if oid in fresh or mentions(text, names[oid]))
+        return sorted(names[oid] for oid in touched & self.old) if ROWS.match(sql) else []
 
-    def _hidden(self, sql: str, took: set[tuple[int, str]], names: dict[int, str]) -> list[str]:
+    def _hidden(self, sql: str, took: set[tuple[int, str]], named: set[int], names: dict[int, str]) -> list[str]:
         """Tables from before the run that code inside the server has read: a function, or a DO block."""
         if not CALLS.match(sql) or "pg_get_viewdef" in sql:
             return []
-        block, text = sql.lstrip(" \t\r\n(")[:2].upper() == "DO", LITERAL.sub("''", sql)
-        read = {oid for oid, mode in (self.held if block else took) if mode in READS}
-        return sorted(names[oid] for oid in read & self.old if mentions(sql if block else text, names[oid]) == block)
+        if BLOCK.match(sql):
+            read = {oid for oid, mode in self.held if mode in READS} & named
+        else:
+            read = {oid for oid, mode in took if mode in READS} - named
+        return sorted(names[oid] for oid in read & self.old)
 
 
-def mentions(text: str, name: str) -> bool:
-    bare = re.escape(name.partition(".")[2])
-    return re.search(rf"(?<![\w$]){bare}(?![\w$])", text, re.I) is not None
+def naming(sql: str, names: dict[int, str]) -> set[int]:
+    """The tables whose bare name stands in the SQL, not counting what stands in quotes as a value."""
+    text = (sql if BLOCK.match(sql) else LITERAL.sub("''", sql)).lower()
+    spoken = set(re.findall(r"[\w$]+", text))
+    bare = ((oid, name.partition(".")[2].lower()) for oid, name in names.items())
+    return {oid for oid, name in bare if name in spoken or (not PLAIN.match(name) and name in text)}
 
 
 def words(mode: str) -> str:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .observe import Catalog, Tables, is_autocommit, rendered
+from .observe import BLOCK, Catalog, Tables, is_autocommit, rendered
 from .project import sqlstate
 from .run import CONCURRENTLY, Run, driver
 from .wire import Stopped, Wire
@@ -138,12 +138,14 @@ class Rehearsing(Run):
         """`dbapi` is None after a failure, when there is nothing to see any more."""
         sql, autocommit, makes_code = sent
         seen: dict[str, Any] = {}
+        dynamic: list[str] = []
         if dbapi is not None and self.tables is not None:
             with self._unwatched():
-                seen = self.tables.look(dbapi, sql, autocommit)
-        if sql.lstrip()[:2].upper() == "DO" and not makes_code:
+                self.dynamic, dynamic = dynamic, self.dynamic
+                seen = self.tables.look(dbapi, sql, autocommit, dynamic)
+        dynamic, self.dynamic = [*dynamic, *self.dynamic], []  # asyncpg's messages come with the next answer
+        if BLOCK.match(sql) and not makes_code:
             seen["hidden"] = []  # all that such a block can run is written in it
-        dynamic, self.dynamic = self.dynamic, []
         self.number += 1
         of = "env" if self.revision is None else "version_table" if self.bookkeeping else "revision"
         told = {"sql": sql[:TEXT_CHARS], "cut": len(sql) > TEXT_CHARS, "duration_ms": duration_ms, "sqlstate": None}
@@ -170,22 +172,22 @@ class Rehearsing(Run):
 
     def adopt(self, dbapi: Any) -> None:
         """Listens to the server's messages on this connection, and to cursors that SQLAlchemy does not know of."""
+        if getattr(getattr(dbapi, "cursor_factory", None), "tidegate", False):
+            return  # one of psycopg that was opened under SQLAlchemy's eyes and ours
         raw = getattr(dbapi, "driver_connection", None) or getattr(dbapi, "_connection", None) or dbapi
         if getattr(dbapi, "notices", None) is not None:
-            if isinstance(dbapi.notices, Heard):
-                return
             dbapi.notices = Heard(self.heard)
         elif hasattr(raw, "add_notice_handler"):
             raw.add_notice_handler(self.heard)
         elif hasattr(raw, "add_log_listener"):
             raw.add_log_listener(self.heard)
-        if raw is dbapi and hasattr(dbapi, "cursor_factory"):
+        if raw is not dbapi:
+            self._follow_adapter(type(dbapi))
+        elif hasattr(dbapi, "cursor_factory"):
             dbapi.cursor_factory = watched(self, dbapi)
 
     def sent_bare(self, cursor: Any, send: Callable[..., Any], name: str, query: Any, rest: tuple[Any, ...]) -> Any:
-        # SQLAlchemy has cursors of its own for questions such as the isolation level.
-        asked_by = str(sys._getframe(2).f_globals.get("__name__", ""))
-        if self.inside or self.quiet or self.revision is None or self.bookkeeping or asked_by.startswith("sqlalchemy."):
+        if self.inside or self.quiet or self.revision is None or self.bookkeeping or asked_by_sqlalchemy(3):
             return send(query, *rest)
         if self.stopped is not None:
             raise Stopped(self.stopped)
@@ -221,6 +223,21 @@ class Rehearsing(Run):
         followed.tidegate = True  # type: ignore[attr-defined] # a mark on our own function
         module.connect = followed
 
+    def _follow_adapter(self, adapter: Any) -> None:
+        """Over an asynchronous driver SQLAlchemy lays connections of its own, whose bare cursors cannot be replaced."""
+        cursor = adapter.cursor
+        if getattr(cursor, "tidegate", False):
+            return
+
+        def asked(*args: Any, **kw: Any) -> Any:
+            if not (self.inside or self.quiet or self.revision is None or asked_by_sqlalchemy(2)):
+                what = "it uses a cursor of the driver, which Tidegate cannot follow there"
+                self.wire.send("unseen", revision=self.revision, what=what)
+            return cursor(*args, **kw)
+
+        asked.tidegate = True  # type: ignore[attr-defined] # a mark on our own function
+        adapter.cursor = asked
+
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if self.revision is None or self.quiet:
             return
@@ -239,11 +256,15 @@ class Rehearsing(Run):
             self.quiet = before
 
 
-class Heard:
-    """Takes the place of psycopg2's list of notices, which keeps the last 50."""
+class Heard(list):  # type: ignore[type-arg] # Python 3.8 knows no list[str]
+    """Takes the place of psycopg2's list of notices, which keeps the last 50. It stays empty."""
 
     def __init__(self, hear: Callable[..., None]) -> None:
-        self.append = hear
+        super().__init__()
+        self._hear = hear
+
+    def append(self, said: Any) -> None:
+        self._hear(said)
 
 
 class Fetched:
@@ -270,8 +291,6 @@ class Fetched:
 def watched(state: Rehearsing, dbapi: Any) -> type:
     """The cursor class of this connection, with its sending methods going through `sent_bare`."""
     base: Any = dbapi.cursor_factory or sys.modules["psycopg2"].extensions.cursor
-    if getattr(base, "tidegate", False):
-        return base  # type: ignore[no-any-return] # a class of a driver we do not import
 
     def through(name: str) -> Callable[..., Any]:
         def send(self: Any, query: Any, *rest: Any, **kw: Any) -> Any:
@@ -283,7 +302,16 @@ def watched(state: Rehearsing, dbapi: Any) -> type:
 
     methods = {name: through(name) for name in SENDERS if hasattr(base, name)}
     Watched: Any = type("Watched", (base,), {"tidegate": True, **methods})  # noqa: N806 - a class
-    return Watched  # type: ignore[no-any-return] # as above
+    return Watched  # type: ignore[no-any-return] # a class of a driver we do not import
+
+
+def asked_by_sqlalchemy(depth: int) -> bool:
+    """Whether SQLAlchemy itself wants the cursor (for a question such as the isolation level); its pool only passes
+    on what others want. `depth` is how many calls lie between that wish and this question."""
+    frame: Any = sys._getframe(depth)
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("sqlalchemy.pool"):
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__", "")).startswith("sqlalchemy.")
 
 
 def _ms(began: float) -> float:

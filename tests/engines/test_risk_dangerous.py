@@ -146,13 +146,24 @@ DANGEROUS = {
         "ALTER TABLE users DROP CONSTRAINT users_org_fkey; ALTER TABLE orders ADD CONSTRAINT users_org_fkey CHECK"
         " (true)",
     ],
+    "large-object-delete": ["SELECT lo_unlink(1)", "SELECT count(lo_unlink(l.oid)) FROM pg_largeobject_metadata l"],
+    "drop-replication-slot": [
+        "SELECT pg_drop_replication_slot('s')",
+        "DO $$ BEGIN PERFORM pg_drop_replication_slot('s'); END $$",
+    ],
+    "sequence-reset": [
+        "SELECT setval('users_id_seq', 1)",
+        "SELECT pg_catalog.setval('public.users_id_seq'::regclass, 1, false)",
+        "ALTER SEQUENCE users_id_seq RESTART",
+        "ALTER TABLE users ALTER COLUMN id RESTART WITH 5",
+        "DO $$ BEGIN PERFORM setval('users_id_seq', 1); END $$",
+    ],
     "opaque-code": [
         "DO $$ BEGIN EXECUTE 'DROP TABLE ' || (SELECT relname FROM pg_class LIMIT 1); END $$",
         "DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM pg_tables LOOP"
         " EXECUTE format('DROP TABLE %I', r.tablename); END LOOP; END $$",
         "SELECT purge_everything()",
         "SELECT app.count()",
-        "SELECT lo_unlink(1)",
         "CALL purge_everything()",
         "DO LANGUAGE plpython3u $$ plpy.execute('x') $$",
         "EXECUTE something",

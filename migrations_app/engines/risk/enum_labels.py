@@ -16,7 +16,7 @@ def missing(column_type: str, command: Node, statement: Statement, session: Sess
     """The labels of the column's enum that the new one of this ALTER COLUMN TYPE lacks; empty when it is no enum."""
     new = column_types.from_node(getattr(command, "def").column_def.type_name)
     old = column_types.parse(column_type)
-    if new.dimensions != old.dimensions:
+    if old is None or new.dimensions != old.dimensions:
         return ()
     before = session.type_labels(current_name(old.base, statement, session))
     after = session.type_labels(new.base)

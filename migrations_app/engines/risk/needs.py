@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import effects, locks, names, nested, statements
+from migrations_app.engines.risk import calls, effects, locks, names, nested, statements
+from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.errors import TidegateError
@@ -42,10 +43,24 @@ def _named(part: Statement, session: Session) -> set[str]:
     return named
 
 
+def _called(node: Node) -> Iterator[str]:
+    """The functions of users, whose bodies are read, and the sequences and tables that others name in quotes."""
+    for call in nested.function_calls(node):
+        name = names.of_strings(call.funcname)
+        if names.bare(name) not in nested.known_functions():
+            yield name
+        elif names.bare(name) in ("setval", "pg_get_serial_sequence"):
+            told = calls.text_of(call.args[0]) if call.args else None
+            if told:
+                yield calls.identifier(told)
+
+
 def _objects(part: Statement) -> Iterator[str]:
     """What is named besides the tables that are locked."""
     node = part.node
-    if part.node_name == "drop_stmt":
+    if part.node_name in ("select_stmt", "call_stmt"):
+        yield from _called(node)
+    elif part.node_name == "drop_stmt":
         for item in node.objects:
             name = names.of_object(item)
             yield f"{name}.*" if node.remove_type == pg.OBJECT_SCHEMA else name

@@ -121,7 +121,7 @@ def _a_expr(node: Node, scope: Scope) -> Truth | None:
     if node.kind not in (pg.AEXPR_OP, pg.AEXPR_DISTINCT, pg.AEXPR_NOT_DISTINCT, pg.AEXPR_LIKE, pg.AEXPR_ILIKE):
         return None
     operator = {pg.AEXPR_DISTINCT: "<>", pg.AEXPR_NOT_DISTINCT: "="}.get(node.kind) or of_strings(node.name)
-    left, right = simplified(node.lexpr), simplified(node.rexpr)
+    left, right = (_without_coalesce(simplified(side), scope) for side in (node.lexpr, node.rexpr))
     values = constant(left), constant(right)
     if UNKNOWN not in values:
         if node.kind in (pg.AEXPR_DISTINCT, pg.AEXPR_NOT_DISTINCT):
@@ -136,6 +136,18 @@ def _a_expr(node: Node, scope: Scope) -> Truth | None:
         operator, left, right, scope, fold
     )
     return Truth.TRUE if holds else None
+
+
+def _without_coalesce(node: Node, scope: Scope) -> Node:
+    """COALESCE(column, ...) of a NOT NULL column is the column."""
+    node = inner(node)
+    first = inner(node.args[0]) if node.DESCRIPTOR.name == "CoalesceExpr" else node
+    is_column = first.DESCRIPTOR.name == "ColumnRef" and scope.owns(first, in_subquery=False)
+    return first if is_column and scope.relation.column(of_strings(first.fields).rpartition(".")[2]).not_null else node
+
+
+def _current_of(node: Node, scope: Scope) -> Truth:  # noqa: ARG001 - called like the others
+    return Truth.MIXED
 
 
 def _joins_twin(operator: str, left: Node, right: Node, scope: Scope) -> bool:
@@ -220,4 +232,5 @@ _FOLDERS = {
     "BooleanTest": _boolean_test,
     "CaseExpr": _case,
     "SubLink": _sub_link,
+    "CurrentOfExpr": _current_of,
 }

@@ -46,6 +46,8 @@ def sub_link(node: Node, scope: Scope, fold: Fold) -> Truth | None:
     if node.sub_link_type == pg.EXISTS_SUBLINK:
         return _exists(query, scope, fold)
     operator = of_strings(node.oper_name) or "="
+    if node.sub_link_type == pg.ANY_SUBLINK and operator == "=" and _is_captured(node.testexpr, query, scope):
+        return Truth.FLAT if query.HasField("where_clause") else Truth.TRUE
     if node.sub_link_type == pg.ANY_SUBLINK and query.HasField("where_clause") and not query.group_clause:
         inside = with_sources(scope, query.from_clause, fold)
         if not _has_aggregate(query) and fold(query.where_clause, inside) in (Truth.FALSE, Truth.NULL):
@@ -53,6 +55,21 @@ def sub_link(node: Node, scope: Scope, fold: Fold) -> Truth | None:
     if node.sub_link_type == pg.ANY_SUBLINK and operator == "=" and _is_own_column(node.testexpr, query, scope, fold):
         return Truth.TRUE
     return None
+
+
+def _is_captured(tested: Node, query: Node, scope: Scope) -> bool:
+    """`id IN (SELECT id FROM banned)` where banned has no id: then the inner one is that of the changed table too."""
+    columns = [_column(tested), *(_column(item.res_target.val) for item in query.target_list)]
+    source = inner(query.from_clause[0]) if len(query.from_clause) == 1 else None
+    if len(columns) != 2 or columns[0] is None or columns[0] != columns[1] or source is None:
+        return False
+    if source.DESCRIPTOR.name != "RangeVar" or (not source.schemaname and source.relname in scope.ctes):
+        return False
+    if len(inner(query.target_list[0].res_target.val).fields) > 1:
+        return False
+    relation = scope.session.relation(of_range(source))
+    known = relation.facts.columns if relation.facts else {}
+    return bool(known) and columns[0] not in known and columns[0] not in relation.columns
 
 
 def _exists(query: Node, scope: Scope, fold: Fold) -> Truth | None:

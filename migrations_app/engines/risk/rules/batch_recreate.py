@@ -24,8 +24,9 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     why = evidence.in_words(relation)
     if lost:
         message = f"{name} is copied into a new table without {', '.join(lost)}: those values are gone"
-        severity = "advice" if relation.holds_nothing_old else "danger"
-        yield Hit(message, name, lost[0], why, known | {"lost": lost}, severity)
+        yield Hit(
+            message, name, lost[0], why, known | {"lost": lost}, "advice" if relation.holds_nothing_old else "danger"
+        )
     else:
         message = f"{name} is copied into a new table and dropped, instead of altered in place"
         yield Hit(message, name, None, why, known, "advice" if relation.holds_nothing_old else None)

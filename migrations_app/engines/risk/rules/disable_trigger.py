@@ -34,9 +34,11 @@ def _of_table(statement: Statement, session: Session) -> Iterator[Hit]:
     for item in statement.node.cmds:
         command = item.alter_table_cmd
         if what := _ALL.get(command.subtype):
-            severity = "advice" if _has_none(relation, with_keys=command.subtype == pg.AT_DisableTrigAll) else None
+            is_idle = _has_none(relation, with_keys=command.subtype == pg.AT_DisableTrigAll)
             also = ", the checks of its foreign keys too" if command.subtype == pg.AT_DisableTrigAll else ""
-            yield Hit(f"{what} of {name} are switched off{also}".capitalize(), name, severity=severity)
+            yield Hit(
+                f"{what} of {name} are switched off{also}".capitalize(), name, severity="advice" if is_idle else None
+            )
         elif kind := _ONE.get(command.subtype):
             if kind == "trigger" and relation.facts and command.name not in {t.name for t in relation.facts.triggers}:
                 continue

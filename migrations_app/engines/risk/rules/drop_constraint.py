@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names
+from migrations_app.engines.risk import expressions, names
 from migrations_app.engines.risk.definitions import constraint_of
 from migrations_app.engines.risk.facts import ConstraintFacts
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 
@@ -65,9 +66,15 @@ def _is_replaced(statement: Statement, session: Session, table: str, name: str, 
         for item in later.node.cmds:
             if item.alter_table_cmd.subtype == pg.AT_AddConstraint:
                 added = constraint_of(getattr(item.alter_table_cmd, "def").constraint)
-                if added.name == name or (known and (added.kind, added.columns) == (known.kind, known.columns)):
+                columns = added.columns or _read_columns(getattr(item.alter_table_cmd, "def").constraint)
+                if added.name == name or (known and (added.kind, set(columns)) == (known.kind, set(known.columns))):
                     return True
     return False
+
+
+def _read_columns(definition: Node) -> tuple[str, ...]:
+    """The columns that a CHECK looks at."""
+    return tuple(expressions.columns_of(definition.raw_expr)) if definition.HasField("raw_expr") else ()
 
 
 RULE = Rule(

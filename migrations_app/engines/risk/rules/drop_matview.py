@@ -15,10 +15,8 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         if not relation.is_existing:
             continue
         known, why = evidence.of_table(relation), evidence.in_words(relation)
-        severity = "advice" if relation.holds_nothing_old else None
-        yield Hit(
-            f"The materialized view {name} is dropped with the rows that it keeps", name, None, why, known, severity
-        )
+        message = f"The materialized view {name} is dropped with the rows that it keeps"
+        yield Hit(message, name, None, why, known, "advice" if relation.holds_nothing_old else None)
 
 
 RULE = Rule(

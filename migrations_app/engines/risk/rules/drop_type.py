@@ -25,9 +25,14 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
                 message, why="Without a database to ask, which columns those are is not known.", values=_named(name)
             )
         elif session.facts is None:
-            severity = "advice" if drops.original_type(name, statement, session) != name else "hazard"
+            was_renamed = drops.original_type(name, statement, session) != name
             why = "PostgreSQL refuses it while a column or a function still uses the type."
-            yield Hit(f"{statement.kind} removes the type {name}", why=why, severity=severity, values=_named(name))
+            yield Hit(
+                f"{statement.kind} removes the type {name}",
+                why=why,
+                severity="advice" if was_renamed else "hazard",
+                values=_named(name),
+            )
 
 
 def _known(name: str, uses: drops.Uses, session: Session, *, cascades: bool) -> Hit:

@@ -11,7 +11,8 @@ from migrations_app.engines.risk.statements import Statement
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
     name = names.of_range(statement.node.relation)
     relation = session.relation(name)
-    if not relation.is_made and not relation.is_absent:
+    is_already = relation.facts is not None and relation.facts.persistence != "p"
+    if relation.is_existing and not is_already:
         message = f"{name} would lose its rows with the next crash or failover"
         yield Hit(message, name, why=evidence.in_words(relation), evidence=evidence.of_table(relation))
 

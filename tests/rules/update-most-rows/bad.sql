@@ -1,0 +1,2 @@
+-- needs: catalog
+UPDATE logs SET level = 'debug' WHERE level = 'info';

@@ -207,12 +207,16 @@ def test_a_finding_that_is_not_there_or_not_alone_is_refused_with_its_pointer(sc
 
 
 def test_the_unseen_is_waived_for_a_revision_as_a_whole_and_for_one_direction(scene, shop_at):
-    target = scene.target(shop_at("0013"))
-    down = scene.propose(target, to="-1")
-    waived(scene, down, rule="opaque-code")
-    again = scene.propose(target, to="-1")
-    assert (again.status, again.dangerous) == ("approved", False)
-    assert scene.propose(target, to="-2").dangerous
+    scene.project.bundle.revisions.filter(revision="0007").update(opaque="it asks", down_opaque="it asks")
+    up, down = scene.target(shop_at("0006")), scene.target(shop_at("0007"), "shop-2")
+    first = scene.propose(up, to="0007")
+    assert (first.dangerous, first.approvals_reason) == (True, "needs 1 person because of opaque-code")
+    waived(scene, first, rule="opaque-code")
+    assert scene.propose(up, to="0007").status == "approved"
+    back = scene.propose(down, to="-1")
+    assert back.dangerous
+    waived(scene, back, rule="opaque-code")
+    assert not scene.propose(down, to="-1").dangerous
 
 
 def test_pending_weighs_as_a_rollout_of_the_same_person_would(scene, target, waiting):

@@ -60,6 +60,7 @@ class Session:
             self.launch, self.bundle_dir, python, self.address, application_name=NAME, settings=self.settings
         )
         self._work = self._resources.enter_context(folder)
+        self._driver = self.launch.url.driver or python.driver
         self._common = common(self.launch, self.bundle_dir, python, self._work)
         return self
 
@@ -103,7 +104,7 @@ class Session:
 
     def _sent(self, spec: Mapping[str, Any]) -> Process:
         if self._process is None:
-            env = {**self._work.env, "TIDEGATE_FORKS": "1"}
+            env = {**self._work.env, "TIDEGATE_FORKS": self._driver}
             self._process = Process(self.launch.python, spec, env, self._work.redactor, LIMITS.output_bytes)
         else:
             self._process.send(spec)

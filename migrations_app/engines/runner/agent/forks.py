@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import select
@@ -18,7 +19,7 @@ from typing import Any
 from .wire import confine
 
 
-def serve(inbox: int, outbox: int, run: Callable[[int, int], int]) -> int:
+def serve(inbox: int, outbox: int, run: Callable[[int, int], int], driver: str) -> int:
     """For each spec that arrives a fork that reads it and runs; `ended` says that the next may be sent.
 
     This process never reads the pipe itself, so that a fork finds all of its lines there.
@@ -27,7 +28,7 @@ def serve(inbox: int, outbox: int, run: Callable[[int, int], int]) -> int:
     signal.signal(signal.SIGTERM, _leave)
     for fd in (inbox, outbox):
         os.set_inheritable(fd, False)
-    _load()
+    _load(driver)
     arrivals = select.poll()
     arrivals.register(inbox, select.POLLIN)
     while arrivals.poll()[0][1] & select.POLLIN:  # a hang-up alone: the parent is gone
@@ -39,7 +40,7 @@ def serve(inbox: int, outbox: int, run: Callable[[int, int], int]) -> int:
     return 0
 
 
-def _load() -> None:
+def _load(driver: str) -> None:
     """What every run loads before the project's own hook, in any case."""
     import alembic.config
     import alembic.runtime.environment
@@ -49,6 +50,8 @@ def _load() -> None:
     from . import rehearsing
 
     del alembic, sqlalchemy, rehearsing
+    with contextlib.suppress(ImportError):  # the recipe may name what is no module, as psycopg_async
+        importlib.import_module(driver)
 
 
 def _exit(code: int) -> None:

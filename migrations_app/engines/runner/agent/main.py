@@ -21,10 +21,11 @@ READS: dict[str, Callable[[Project], Any]] = {
 
 
 def main(inbox: int, outbox: int) -> int:
-    if os.environ.pop("TIDEGATE_FORKS", None):
+    driver = os.environ.pop("TIDEGATE_FORKS", None)
+    if driver is not None:
         from .forks import serve
 
-        return serve(inbox, outbox, answer)
+        return serve(inbox, outbox, answer, driver)
     return answer(inbox, outbox)
 
 

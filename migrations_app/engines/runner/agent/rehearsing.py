@@ -86,7 +86,7 @@ class Rehearsing(Run):
                 self._follow(sys.modules[name])
 
     def before(self, connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        self.inside = True
+        self.inside = not self.quiet and connection.dialect.name == "postgresql"
         super().before(connection, cursor, statement, *rest)
 
     def rewrite(
@@ -106,7 +106,7 @@ class Rehearsing(Run):
         began, sent = connection.info.pop("tidegate_began", None), connection.info.pop("tidegate_sent", None)
         self.busy = None
         if began is None or sent is None:
-            return
+            return  # of another database than the target
         duration_ms = _ms(began)
         self._lock_timeout_back(connection, statement)
         self.inside = False

@@ -58,8 +58,11 @@ def _at_add_column(at: Subcommand) -> Iterator[Touch]:
     if at.command.missing_ok and facts is not None and definition.colname in facts.columns:
         yield Touch(at.name, AX)
         return
-    constraints = [item.constraint for item in definition.constraints]
     rewrite = volatility.makes_rewrite(definition, at.session.server_version, at.session)
+    constraints = [item.constraint for item in definition.constraints]
+    if not constraints:
+        yield from at.spread(AX, scan=rewrite, rewrite=rewrite)
+        return
     default = any(constraint.contype == pg.CONSTR_DEFAULT for constraint in constraints)
     kinds = {constraint.contype for constraint in constraints}
     checks_rows = (
@@ -107,7 +110,7 @@ def _at_inherit(at: Subcommand) -> Iterator[Touch]:
 def _at_options(at: Subcommand) -> Iterator[Touch]:
     """Storage parameters; those of views, and the one for logical decoding, change what queries do."""
     facts = at.relation.facts
-    is_view = (facts is not None and facts.kind == "view") or (facts is None and at.relation.is_view)
+    is_view = at.says_view or (facts is not None and facts.kind == "view") or (facts is None and at.relation.is_view)
     options = (item.def_elem.defname for item in getattr(at.command, "def").list.items)
     yield Touch(at.name, AX if is_view or "user_catalog_table" in options else SUE)
 

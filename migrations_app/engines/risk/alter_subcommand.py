@@ -23,6 +23,8 @@ class Subcommand:
     """ALTER TABLE ONLY."""
     beside: Sequence[Node] = ()
     """All subcommands of the statement: those that drop something run before all others."""
+    says_view: bool = False
+    """ALTER VIEW."""
 
     @property
     def is_partitioned(self) -> bool:

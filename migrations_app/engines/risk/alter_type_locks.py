@@ -109,8 +109,10 @@ def _is_rechecked(
     relation: Relation, column: str, old: ColumnType | None, new: ColumnType, collation: str | None
 ) -> bool:
     """Whether a CHECK has to be verified again, or an index to be built again, although no value changes."""
+    checks = [known for known in relation.known_constraints() if known.kind == "check" and known.validated]
+    if not checks and relation.facts is None:
+        return False
     word = re.compile(rf"(?<!\w){re.escape(names.quoted(column))}(?!\w)")
-    checks = (known for known in relation.known_constraints() if known.kind == "check" and known.validated)
     if any(column in check.columns or word.search(check.definition) for check in checks):
         return True
     if relation.facts is None:

@@ -99,20 +99,44 @@ def tables_of_type(name: str, session: Session) -> list[str]:
 
 def _sequence(name: str, node: Node, session: Session) -> Iterator[Touch]:
     facts = session.facts.sequence(name) if session.facts else None
-    if facts is not None and node.behavior == pg.DROP_CASCADE:
+    if node.behavior == pg.DROP_CASCADE and not session.made_here("sequence", name):
         # Only defaults go, but their tables are locked as for DROP COLUMN.
-        yield from (Touch(table, AX) for table in told_tables(facts.used_by, session))
+        known = (
+            told_tables(facts.used_by, session) if facts is not None else _unknown("with a default of", name, session)
+        )
+        yield from (Touch(table, AX) for table in known)
 
 
 def _routine(name: str, node: Node, session: Session) -> Iterator[Touch]:
-    if session.facts is not None and node.behavior == pg.DROP_CASCADE:
-        for overload in session.facts.function(name):
-            yield from (Touch(table, AX) for table in told_tables(overload.dependents, session))
+    if node.behavior != pg.DROP_CASCADE or session.made_here("function", name):
+        return
+    overloads = session.facts.function(name) if session.facts is not None else ()
+    for overload in overloads:
+        yield from (Touch(table, AX) for table in told_tables(overload.dependents, session))
+    if not overloads:
+        yield from (Touch(table, AX) for table in _unknown("that call", name, session))
 
 
 def _extension(name: str, node: Node, session: Session) -> Iterator[Touch]:
-    if session.facts is not None and node.behavior == pg.DROP_CASCADE:
-        yield from (Touch(table, AX) for table in told_tables(session.facts.extensions.get(name, ()), session))
+    if node.behavior == pg.DROP_CASCADE:
+        told = session.facts.extensions.get(name) if session.facts is not None else None
+        known = told_tables(told, session) if told is not None else _unknown("that use extension", name, session)
+        yield from (Touch(table, AX) for table in known)
+
+
+def _server(name: str, node: Node, _session: Session) -> Iterator[Touch]:
+    if node.behavior == pg.DROP_CASCADE:
+        # The catalog facts do not tell the server of a foreign table.
+        yield Touch(f"the foreign tables of server {name}", AX)
+
+
+def _statistics(name: str, _node: Node, _session: Session) -> Iterator[Touch]:
+    yield Touch(f"the table of statistics {name}", SUE)
+
+
+def _unknown(how: str, name: str, session: Session) -> list[str]:
+    """Words in place of tables that nobody asked about."""
+    return [] if session.knows_all else [f"the tables {how} {name}"]
 
 
 def truncate(statement: Statement, session: Session) -> Iterator[Touch]:
@@ -139,6 +163,8 @@ def truncate(statement: Statement, session: Session) -> Iterator[Touch]:
 def owned(statement: Statement, session: Session) -> Iterator[Touch]:
     """DROP OWNED and REASSIGN OWNED: every table that belongs to the role, as far as the catalog tells."""
     roles = {item.role_spec.rolename for item in statement.node.roles}
+    if not session.knows_all:
+        yield Touch(f"the tables that belong to {', '.join(sorted(roles))}", AX)
     if session.facts is None:
         return
     drops = statement.node_name == "drop_owned_stmt"
@@ -167,4 +193,6 @@ _DROPS: dict[int, Callable[[str, Node, Session], Iterator[Touch]]] = {
     pg.OBJECT_PROCEDURE: _routine,
     pg.OBJECT_ROUTINE: _routine,
     pg.OBJECT_EXTENSION: _extension,
+    pg.OBJECT_FOREIGN_SERVER: _server,
+    pg.OBJECT_STATISTIC_EXT: _statistics,
 }

@@ -1,4 +1,4 @@
-"""The locks of CREATE, RENAME, OWNER, SET SCHEMA, COMMENT, GRANT, publications, types and domains."""
+"""The locks of CREATE, RENAME, SET SCHEMA, types and domains."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import alter_partition_locks, lock_queries, names, query_tables
+from migrations_app.engines.risk import alter_partition_locks, lock_marks, lock_queries, names, query_tables
 from migrations_app.engines.risk import statements as parsing
 from migrations_app.engines.risk.lock_drops import tables_of_type
 from migrations_app.engines.risk.lock_family import spread
@@ -18,7 +18,6 @@ from migrations_app.errors import TidegateError
 
 Touches = Iterator[Touch]
 _RELATIONS = {pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_FOREIGN_TABLE}
-_ON_TABLE = {pg.OBJECT_TABCONSTRAINT, pg.OBJECT_TRIGGER, pg.OBJECT_RULE, pg.OBJECT_POLICY}
 
 
 def is_partitioned(relation: Relation) -> bool:
@@ -185,6 +184,7 @@ def rename(statement: Statement, session: Session) -> Touches:
     name = names.of_range(node.relation)
     relation = session.relation(name)
     if kind == pg.OBJECT_ATTRIBUTE:
+        yield from _tables_of(name, session, cascade=node.behavior == pg.DROP_CASCADE)
         return
     if relation.facts is None and session.index_table(name) is not None:
         # ALTER TABLE ... RENAME of an index.
@@ -213,39 +213,20 @@ def depends(statement: Statement, _session: Session) -> Touches:
         yield Touch(names.of_range(statement.node.relation), AS)
 
 
-def publication(statement: Statement, session: Session) -> Touches:
-    """Tables that are added or removed go on being written."""
-    node = statement.node
-    tables = [item.publication_obj_spec.pubtable for item in node.pubobjects
-              if item.publication_obj_spec.HasField("pubtable")]  # fmt: skip
-    for table in tables:
-        yield from spread(names.of_range(table.relation), SUE, session, recurse=_is_inherited(table, session))
-    if statement.node_name == "alter_publication_stmt" and node.action == pg.AP_SetObjects and session.facts:
-        published = (key for key, facts in session.facts.tables.items() if node.pubname in facts.publications)
-        if not session.facts.publications.get(node.pubname):
-            yield from (Touch(key, SUE) for key in published)
+def composite(statement: Statement, session: Session) -> Touches:
+    """ALTER TYPE ... ADD, DROP or ALTER ATTRIBUTE: CASCADE changes the tables made OF the type."""
+    name = names.of_range(statement.node.relation)
+    for item in statement.node.cmds:
+        command = item.alter_table_cmd
+        rewrite = command.subtype == pg.AT_AlterColumnType
+        cascade = command.behavior == pg.DROP_CASCADE
+        yield from (t._replace(scan=rewrite, rewrite=rewrite) for t in _tables_of(name, session, cascade=cascade))
 
 
-def _is_inherited(table: Node, session: Session) -> bool:
-    return bool(table.relation.inh) and not is_partitioned(session.relation(names.of_range(table.relation)))
-
-
-def comment(statement: Statement, session: Session) -> Touches:
-    """On a table or column SHARE UPDATE EXCLUSIVE, on what belongs to a table only a glance at it."""
-    node = statement.node
-    name = names.of_object(node.object)
-    if node.objtype in _RELATIONS:
-        yield Touch(name, SUE)
-    elif node.objtype == pg.OBJECT_COLUMN:
-        table = name.rpartition(".")[0]
-        if session.facts is None or session.facts.type_of(table) is None:
-            yield Touch(table, SUE)
-    elif node.objtype in _ON_TABLE:
-        yield Touch(name.rpartition(".")[0], AS)
-
-
-def security_label(statement: Statement, session: Session) -> Touches:
-    yield from comment(statement, session)
+def _tables_of(name: str, session: Session, *, cascade: bool) -> Touches:
+    # The catalog facts do not tell them: these words stand for them.
+    if cascade and not session.made_here("type", name):
+        yield Touch(f"the tables of type {name}", AX)
 
 
 def alter_domain(statement: Statement, session: Session) -> Touches:
@@ -260,17 +241,6 @@ def alter_domain(statement: Statement, session: Session) -> Touches:
         for table in known:
             yield from spread(table, SH, session, scan=True)
 
-
-def grant(statement: Statement, session: Session) -> Touches:
-    """Privileges are looked up and written without stopping anybody; PostgreSQL 18 opens the table for it."""
-    node = statement.node
-    if node.targtype == pg.ACL_TARGET_OBJECT and node.objtype == pg.OBJECT_TABLE:
-        mode = AS if session.server_version >= _GRANT_OPENS else None
-        for item in node.objects:
-            yield Touch(names.of_range(item.range_var), mode)
-
-
-_GRANT_OPENS = 180000
 
 OBJECTS: dict[str, Callable[[Statement, Session], Touches]] = {
     "create_stmt": create_table,
@@ -290,10 +260,10 @@ OBJECTS: dict[str, Callable[[Statement, Session], Touches]] = {
     "rename_stmt": rename,
     "alter_object_schema_stmt": exclusive,
     "alter_object_depends_stmt": depends,
-    "create_publication_stmt": publication,
-    "alter_publication_stmt": publication,
-    "comment_stmt": comment,
-    "sec_label_stmt": security_label,
+    "create_publication_stmt": lock_marks.publication,
+    "alter_publication_stmt": lock_marks.publication,
+    "comment_stmt": lock_marks.comment,
+    "sec_label_stmt": lock_marks.comment,
     "alter_domain_stmt": alter_domain,
-    "grant_stmt": grant,
+    "grant_stmt": lock_marks.grant,
 }

@@ -255,7 +255,7 @@ def copy(statement: Statement, session: Session) -> Iterator[Touch]:
 
 
 def explain(statement: Statement, session: Session) -> Iterator[Touch]:
-    """Without ANALYZE nothing runs, but planning takes the locks; with it, what runs is a statement of its own."""
+    """EXPLAIN and PREPARE lock what they plan. What then runs, by ANALYZE or EXECUTE, is a statement of its own."""
     query = statement.node.query
     kind = query.WhichOneof("node")
     node = getattr(query, kind)

@@ -22,8 +22,10 @@ def vacuum(statement: Statement, session: Session) -> Iterator[Touch]:
     # ANALYZE reads a sample of fixed size.
     scan = statement.node.is_vacuumcmd
     tables = [names.of_range(item.vacuum_relation.relation) for item in statement.node.rels]
-    if not tables and session.facts is not None:
-        tables = [key for key, facts in session.facts.tables.items() if facts.kind not in ("view", "foreign")]
+    if not tables:
+        known = session.facts.tables if session.facts is not None else {}
+        tables = [key for key, facts in known.items() if facts.kind not in ("view", "foreign")]
+        tables += [] if session.knows_all else ["every table"]
     for name in tables:
         yield from spread(name, AX if is_full else SUE, session, scan=scan, rewrite=is_full)
 
@@ -52,8 +54,11 @@ def reindex(statement: Statement, session: Session) -> Iterator[Touch]:
         name = names.of_range(node.relation)
         owner = session.index_table(name) if node.kind == pg.REINDEX_OBJECT_INDEX else session.relation(name)
         yield from spread(owner.name if owner else f"the table of {name}", mode, session, scan=True)
-    elif session.facts is not None:
-        whole = node.kind != pg.REINDEX_OBJECT_SCHEMA
+        return
+    whole = node.kind != pg.REINDEX_OBJECT_SCHEMA
+    if not session.knows_all:
+        yield Touch("every table" if whole else f"the tables in {node.name}", mode, scan=True)
+    if session.facts is not None:
         for key, facts in session.facts.tables.items():
             if facts.kind in ("table", "matview") and (whole or facts.schema == node.name):
                 yield Touch(key, mode, scan=True)

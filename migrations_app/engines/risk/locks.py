@@ -6,7 +6,7 @@ Facts measured on PostgreSQL 15; tests/rules compares them with pg_locks and rel
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from postgast import pg_query_pb2 as pg
 
@@ -19,8 +19,7 @@ from migrations_app.engines.risk.statements import Statement
 _ALTERED = {pg.OBJECT_TABLE, pg.OBJECT_VIEW, pg.OBJECT_MATVIEW, pg.OBJECT_FOREIGN_TABLE}
 
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
+class Footprint(NamedTuple):
     """What a statement does to tables that existed before the input. `lock` is None when it touches none."""
 
     tables: tuple[str, ...] = ()
@@ -31,30 +30,33 @@ class Footprint:
     """The locks on existing tables, one a table: its strongest mode, and whether the table is scanned or rewritten."""
 
 
+_NONE = Footprint()
+
+
 def footprint(statement: Statement, session: Session) -> Footprint:
     """The strongest lock, with all tables that the statement names."""
     touching = _TOUCHES.get(statement.node_name)
     if touching is None:
-        return Footprint()
+        return _NONE
     tables: dict[str, None] = {}
     held: dict[str, Touch] = {}
     for touch in touching(statement, session):
-        if names.is_catalog(touch.name):
+        name, mode = touch.name, touch.mode
+        if names.is_catalog(name):
             continue
-        tables[touch.name] = None
-        if touch.mode is None:
-            continue
-        key = session.qualified(touch.name)
-        relation = session.relations.get(key) or session.relation(touch.name)
-        if relation.is_existing:
+        tables[name] = None
+        # A name with a blank is words for tables that nobody can name here.
+        if mode is not None and (" " in name or session.relation(name).is_existing):
+            key = session.qualified(name)
             before = held.get(key)
             held[key] = touch if before is None else touch.with_all_of(before)
-    touches = tuple(held.values())
-    lock = None
-    for touch in touches:
+    if not held:
+        return Footprint(tuple(tables))
+    lock, scan, rewrite = None, False, False
+    for touch in held.values():
         lock = stronger(lock, touch.mode)
-    rewrite = any(touch.rewrite for touch in touches)
-    return Footprint(tuple(tables), lock, rewrite or any(touch.scan for touch in touches), rewrite, touches)
+        scan, rewrite = scan or touch.scan, rewrite or touch.rewrite
+    return Footprint(tuple(tables), lock, scan or rewrite, rewrite, tuple(held.values()))
 
 
 def _alter_table(statement: Statement, session: Session) -> Iterator[Touch]:
@@ -65,9 +67,14 @@ def _alter_table(statement: Statement, session: Session) -> Iterator[Touch]:
         if node.missing_ok and relation.is_absent:
             yield Touch(name, None)
             return
+        is_view, is_foreign = node.objtype == pg.OBJECT_VIEW, node.objtype == pg.OBJECT_FOREIGN_TABLE
         for item in node.cmds:
-            at = Subcommand(name, relation, item.alter_table_cmd, session, not node.relation.inh, node.cmds)
-            yield from alter_locks.of_subcommand(at)
+            at = Subcommand(name, relation, item.alter_table_cmd, session, not node.relation.inh, node.cmds, is_view)
+            touches = alter_locks.of_subcommand(at)
+            # What is elsewhere is neither read nor written here.
+            yield from (Touch(touch.name, touch.mode) for touch in touches) if is_foreign else touches
+    elif node.objtype == pg.OBJECT_TYPE:
+        yield from lock_objects.composite(statement, session)
     elif node.objtype == pg.OBJECT_INDEX and node.cmds[0].alter_table_cmd.subtype == pg.AT_AttachPartition:
         command = getattr(node.cmds[0].alter_table_cmd, "def").partition_cmd
         for index in (node.relation, command.name):
@@ -90,6 +97,7 @@ _TOUCHES: dict[str, Callable[[Statement, Session], Iterator[Touch]]] = {
     "merge_stmt": lock_queries.write,
     "copy_stmt": lock_queries.copy,
     "explain_stmt": lock_queries.explain,
+    "prepare_stmt": lock_queries.explain,
     "vacuum_stmt": lock_upkeep.vacuum,
     "cluster_stmt": lock_upkeep.cluster,
     "reindex_stmt": lock_upkeep.reindex,

@@ -31,12 +31,12 @@ def makes_rewrite(definition: Node, server_version: int, session: Session | None
     So do serial, identity, stored generated columns, volatile defaults, and a domain with a CHECK or NOT NULL, even
     without a default: its constraint is looked at for every row.
     """
-    name = names.of_strings(definition.type_name.names)
-    base = names.bare(name)
+    type_name = definition.type_name
+    base = type_name.names[-1].string.sval
     if base in _SERIALS:
         return True
-    if session is not None and base not in column_types.BUILT_IN and not definition.type_name.array_bounds:
-        known = domain(name, session)
+    if session is not None and base not in column_types.BUILT_IN and not type_name.array_bounds:
+        known = domain(names.of_strings(type_name.names), session)
         if known is not None and (known.checks or known.not_null):
             return True
     for item in definition.constraints:

@@ -172,7 +172,7 @@ class Scene:
 
 
 def _run(conn: psycopg.Connection, statement: str) -> None:
-    if statement.lstrip().upper().startswith("COPY"):
+    if statement.endswith("TO STDOUT"):
         with conn.cursor().copy(statement) as copy:
             for _ in copy:
                 pass

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import postgast
 
-from migrations_app.engines.risk import parser
+from migrations_app.engines.risk.constants import constant
 from migrations_app.engines.risk.names import Node
-from migrations_app.errors import TooLarge
+from migrations_app.engines.risk.row_loops import Rows, read_expression
 
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute": "query", "PLpgSQL_stmt_dynfors": "query"}
 _BRANCHES = {
@@ -25,6 +27,8 @@ _BRANCHES = {
     "PLpgSQL_stmt_foreach_a",
     "PLpgSQL_exception_block",
 }
+_CHOOSES = {"PLpgSQL_stmt_if", "PLpgSQL_stmt_case"}
+_LOOPS = {"PLpgSQL_stmt_fors", "PLpgSQL_stmt_forc", "PLpgSQL_stmt_loop", "PLpgSQL_stmt_while"}
 _RUNS_SQL = {
     "PLpgSQL_stmt_execsql": "sqlstmt",
     "PLpgSQL_stmt_perform": "expr",
@@ -42,26 +46,106 @@ class BodySql:
     sql: str | None
     source: str
     is_conditional: bool
+    loops: tuple[Rows, ...] = ()
+    """What the loops around it run over, as long as nothing inside of them chooses among the rows."""
 
 
 def plpgsql_body(definition: str) -> list[BodySql]:
     """The SQL of a DO block or CREATE FUNCTION in plpgsql, in order. Raises PgQueryError when it cannot be read."""
-    functions = postgast.parse_plpgsql(definition)
-    return [found for function in functions for found in _walk(function, is_conditional=False)]
+    found: list[BodySql] = []
+    for function in _parsed(definition):
+        found.extend(_walk(function, _cursors(function), is_conditional=False, loops=()))
+    return found
 
 
-def _walk(tree: Any, *, is_conditional: bool) -> Iterator[BodySql]:
+# libpg_query 18 writes each TG_ variable of a trigger function as "{}}" (its issue 337), which is no JSON.
+_UNBALANCED = re.compile(r"(?<=[,\[])\{\}\}(?=,)")
+
+
+def _parsed(definition: str) -> Any:
+    try:
+        return postgast.parse_plpgsql(definition)
+    except json.JSONDecodeError as error:
+        try:
+            return json.loads(_UNBALANCED.sub("{}", error.doc))
+        except json.JSONDecodeError:
+            raise postgast.PgQueryError("the parser gave no answer that can be read") from None
+
+
+_Cursors: TypeAlias = Mapping[int, Rows]
+"""By their number: each declared cursor with its query."""
+
+
+def _cursors(function: Any) -> _Cursors:
+    found = {}
+    for number, datum in enumerate(function.get("PLpgSQL_function", {}).get("datums", ())):
+        variable = datum.get("PLpgSQL_var", {})
+        if query := _query(variable, "cursor_explicit_expr"):
+            found[number] = Rows(str(variable["refname"]), query)
+    return found
+
+
+def _walk(tree: Any, cursors: _Cursors, *, is_conditional: bool, loops: tuple[Rows, ...]) -> Iterator[BodySql]:
     if isinstance(tree, list):
         for item in tree:
-            yield from _walk(item, is_conditional=is_conditional)
+            yield from _walk(item, cursors, is_conditional=is_conditional, loops=loops)
         return
     if not isinstance(tree, dict):
         return
     for name, content in tree.items():
-        yield from _own_sql(name, content, is_conditional)
+        yield from (replace(piece, loops=loops) for piece in _own_sql(name, content, is_conditional))
         # A block with an EXCEPTION part may be rolled back as a whole, so that nothing in it is certain.
         guarded = isinstance(content, dict) and "exceptions" in content
-        yield from _walk(content, is_conditional=is_conditional or guarded or name in _BRANCHES)
+        if name == "PLpgSQL_stmt_if" and _is_never(_query(content, "cond")):
+            content = {key: part for key, part in content.items() if key != "then_body"}
+        around = () if name in _CHOOSES else (*loops, *_runs_over(name, content, cursors))
+        conditional = is_conditional or guarded or name in _BRANCHES
+        yield from _walk(content, cursors, is_conditional=conditional, loops=around)
+
+
+def _is_never(condition: str) -> bool:
+    """Whether a condition is a constant that is not true."""
+    node = read_expression(condition) if condition else None
+    return node is not None and constant(node) in (False, None)
+
+
+def _runs_over(name: str, content: Any, cursors: _Cursors) -> Iterator[Rows]:
+    """The variables that a loop sets row by row, if it comes to every row."""
+    if name not in _LOOPS or _leaves_out(content.get("body")):
+        return
+    if name == "PLpgSQL_stmt_fors":
+        yield from _set_by(content.get("var", {}), _query(content, "query"))
+    elif name == "PLpgSQL_stmt_forc" and content.get("curvar") in cursors:
+        cursor = cursors[content["curvar"]]
+        yield cursor
+        yield from _set_by(content.get("var", {}), cursor.query)
+    else:
+        for statement in content.get("body", ()):
+            fetched = statement.get("PLpgSQL_stmt_fetch", {}).get("curvar")
+            if fetched in cursors:
+                yield cursors[fetched]
+                yield from _set_by(statement["PLpgSQL_stmt_fetch"].get("target", {}), cursors[fetched].query)
+
+
+def _set_by(variable: Any, query: str) -> Iterator[Rows]:
+    if record := variable.get("PLpgSQL_rec"):
+        yield Rows(str(record["refname"]), query)
+    for place, field in enumerate(variable.get("PLpgSQL_row", {}).get("fields", ())):
+        yield Rows(str(field["name"]), query, place)
+
+
+def _leaves_out(body: Any) -> bool:
+    """Whether EXIT or CONTINUE spares rows; EXIT WHEN NOT FOUND is only how such a loop ends."""
+    if isinstance(body, list):
+        return any(_leaves_out(item) for item in body)
+    if not isinstance(body, dict):
+        return False
+    for name, content in body.items():
+        if name == "PLpgSQL_stmt_exit":
+            return " ".join(_query(content, "cond").lower().split()) != "not found"
+        if _leaves_out(content):
+            return True
+    return False
 
 
 def _own_sql(name: str, content: Any, is_conditional: bool) -> Iterator[BodySql]:
@@ -83,12 +167,8 @@ def _query(content: dict[str, Any], field: str) -> str:
 
 def constant_text(expression: str) -> str | None:
     """The text that a plpgsql expression always yields: literals, `||` and format() over literals; else None."""
-    try:
-        tree = parser.parse(f"SELECT {expression}")
-    except (postgast.PgQueryError, TooLarge):
-        return None
-    targets = tree.stmts[0].stmt.select_stmt.target_list
-    return _fold_text(targets[0].res_target.val) if len(targets) == 1 else None
+    node = read_expression(expression)
+    return _fold_text(node) if node is not None else None
 
 
 def _fold_text(node: Node) -> str | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import postgast
+from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import names, statements
 from migrations_app.engines.risk.bodies import BodySql, plpgsql_body
 from migrations_app.engines.risk.names import Node, inner
+from migrations_app.engines.risk.row_loops import joined
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.errors import TidegateError
@@ -22,6 +24,7 @@ OPAQUE = "opaque"
 
 _DEPTH = 8
 """Functions that call each other are followed this far."""
+_ONLY_OUT = (pg.FUNC_PARAM_OUT, pg.FUNC_PARAM_TABLE)
 _QUERIES = {
     "SelectStmt": "select_stmt",
     "InsertStmt": "insert_stmt",
@@ -115,26 +118,64 @@ def _held(statement: Statement, query: Node, inside: str, session: Session, dept
 
 
 def _calls(statement: Statement, calls: Sequence[Node], session: Session, depth: int) -> Iterator[Statement]:
-    """The bodies of functions that the input made; one that nobody knows is opaque."""
+    """The bodies of functions that the input made or the target has; one that nobody knows is opaque."""
     for call in calls:
         name = names.of_strings(call.funcname)
         plain = names.bare(name)
-        made = session.functions.get(plain) or _in_catalog(name, session)
-        if made is not None and depth < _DEPTH:
-            yield from _function(statement, made, plain, session, depth)
-        elif made is not None or plain.lower() not in known_functions() | told_functions() or not _is_plain(name):
+        made = session.functions.get(plain)
+        found = [made] if made is not None else _in_catalog(name, len(call.args), session)
+        if found and depth < _DEPTH:
+            # Which of several overloads is meant depends on types that are not known here.
+            unsure = statement.is_conditional or len(found) > 1
+            for each in found:
+                yield from _function(replace(statement, is_conditional=unsure), each, plain, session, depth)
+        elif found or (
+            not (_is_known(plain.lower()) and _is_plain(name)) and not _is_harmless_extension(name, session)
+        ):
             yield opaque(statement, f"{name}(): what this function does is not in the input")
 
 
-def _in_catalog(name: str, session: Session) -> Statement | None:
-    """The function as its CREATE would be; None when the target has none of this name, or several."""
-    overloads = session.facts.function(name) if session.facts else ()
-    if len(overloads) != 1 or not overloads[0].definition:
-        return None
-    with suppress(TidegateError):
-        (statement,) = statements.parse(overloads[0].definition)
+def _is_known(name: str) -> bool:
+    return name in known_functions() or name in told_functions()
+
+
+def _in_catalog(name: str, given: int, session: Session) -> list[Statement]:
+    """The overloads of the target that take so many arguments, as their CREATE would be."""
+    found = []
+    for overload in session.facts.function(name) if session.facts else ():
+        if overload.extension and overload.language in ("c", "internal"):
+            continue
+        made = created(overload.definition)
+        if made is not None and _takes(made, given):
+            found.append(made)
+    return found
+
+
+@lru_cache(maxsize=256)
+def created(definition: str) -> Statement | None:
+    """A function by its CREATE FUNCTION; None where the catalog could not give one."""
+    with suppress(TidegateError, ValueError):
+        (statement,) = statements.parse(definition)
         return statement
     return None
+
+
+def _takes(made: Statement, given: int) -> bool:
+    """Whether a call with so many arguments may mean this function: those with defaults may be left out."""
+    parameters = [item.function_parameter for item in made.node.parameters]
+    is_procedure = made.node.is_procedure
+    taken = [each for each in parameters if is_procedure or each.mode not in _ONLY_OUT]
+    least = sum(not each.HasField("defexpr") and each.mode != pg.FUNC_PARAM_VARIADIC for each in taken)
+    is_open = any(each.mode == pg.FUNC_PARAM_VARIADIC for each in taken)
+    return least <= given and (is_open or given <= len(taken))
+
+
+def _is_harmless_extension(name: str, session: Session) -> bool:
+    """An extension's own function in C that promises to change nothing; PostgreSQL's planner relies on that, too."""
+    overloads = session.facts.function(name) if session.facts else ()
+    return bool(overloads) and all(
+        each.extension and each.language in ("c", "internal") and each.volatility in ("i", "s") for each in overloads
+    )
 
 
 def _is_plain(name: str) -> bool:
@@ -150,6 +191,11 @@ def _function(statement: Statement, made: Statement, name: str, session: Session
             yield from unfold(held, session, depth + 1)
         return
     yield from _body(statement, made.sql, _option(made.node.options, "language"), inside, session, depth, made)
+
+
+def of_function(made: Statement, inside: str, statement: Statement, session: Session) -> Iterator[Statement]:
+    """What a function runs that the statement sets off, as a trigger does."""
+    yield from _function(replace(statement, inside=inside, is_conditional=True), made, inside, session, 1)
 
 
 def _bodies(node: Node) -> Iterator[Node]:
@@ -199,7 +245,7 @@ def _piece(statement: Statement, piece: BodySql, inside: str, session: Session, 
     for part in parsed:
         yield from unfold(
             replace(
-                part,
+                joined(part, piece.loops),
                 index=statement.index,
                 line=statement.line,
                 inside=inside,

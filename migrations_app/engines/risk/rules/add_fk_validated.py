@@ -16,7 +16,8 @@ _ALL_NULL = (
 )
 _PARTITIONED = (
     "Before PostgreSQL 18 a partitioned table takes no NOT VALID key: add the key to each partition with NOT VALID and"
-    " VALIDATE it there, then add it to {table}, which finds those keys and adopts them."
+    " VALIDATE it there, then add it to {table}, which adopts those keys without reading a row; it locks the"
+    " referenced table for everybody while it does, briefly, so SET LOCAL lock_timeout = '2s' first."
 )
 _NOT_VALID_ON_PARTITIONED = 180000
 

@@ -1,6 +1,7 @@
 """Rehearsals of whole plans: what a downgrade leaves, what was really sent, what nothing proves."""
 
 import json
+import secrets
 from dataclasses import replace
 
 import psycopg
@@ -22,14 +23,15 @@ def scratch(primary_server_url):
     """The copy of one target for all tests here: a rehearsal leaves it as it is."""
     server = parse(primary_server_url)
     with psycopg.connect(primary_server_url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE t_rehearsal TEMPLATE template0")
-        target = replace(server, database="t_rehearsal")
+        name = f"t_{secrets.token_hex(6)}"
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        target = replace(server, database=name)
         with psycopg.connect(target.url(with_password=True), autocommit=True) as connection:
             for statement in SHOP:
                 connection.execute(statement)
         with copy_schema(target, server) as made:
             yield made
-        admin.execute("DROP DATABASE t_rehearsal WITH (FORCE)")
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ END $tidegate$
 """
 OPEN, CLOSE = "tidegate.rehearsed((", ")::text)"
 QUOTE = "$tidegate_body$"
-MAKES_CODE = re.compile(r"\b(DO|FUNCTION|PROCEDURE)\b.*\bEXECUTE\b", re.IGNORECASE | re.DOTALL)
+CODE, RUNS = re.compile(r"\b(DO|FUNCTION|PROCEDURE)\b", re.IGNORECASE), re.compile(r"\bEXECUTE\b", re.IGNORECASE)
+BLOCK = re.compile(r"[\s(]*DO\b", re.IGNORECASE)
 # What stands before EXECUTE where it runs a text: the start of a statement, RETURN QUERY, FOR ... IN, OPEN ... FOR.
 BEFORE = frozenset({"", ";", "BEGIN", "THEN", "ELSE", "LOOP", ">>", "QUERY", "IN", "FOR"})
 AFTER = frozenset({";", "INTO", "USING", "LOOP"})
@@ -45,7 +46,7 @@ class Token:
 def traced(sql: str) -> str:
     """The same SQL with every dynamic EXECUTE in DO blocks and in PL/pgSQL routines that it makes sent through the
     recorder. What cannot be read comes back as it is: the server will say what is wrong with it."""
-    if not MAKES_CODE.search(sql):
+    if not _may_build_sql(sql):
         return sql
     try:
         edits = [edit for statement in _statements(_tokens(sql)) for edit in _bodies(statement)]
@@ -56,7 +57,7 @@ def traced(sql: str) -> str:
 
 def opaque(sql: str) -> str:
     """What of the statement no recorder can follow, in words; empty when there is nothing of the kind."""
-    if not re.match(r"[\s(]*DO\b", sql, re.IGNORECASE) and not MAKES_CODE.search(sql):
+    if not BLOCK.match(sql) and not _may_build_sql(sql):
         return ""
     try:
         statements = [statement for statement in _statements(_tokens(sql)) if _makes_code(statement)]
@@ -81,6 +82,10 @@ def traced_body(body: str) -> str:
             if expression:
                 edits += [(expression[0].start, expression[0].start, OPEN), (expression[-1].end,) * 2 + (CLOSE,)]
     return _replaced(body, edits)
+
+
+def _may_build_sql(sql: str) -> bool:
+    return bool(RUNS.search(sql) and CODE.search(sql))
 
 
 def _tokens(sql: str) -> list[Token]:

@@ -20,7 +20,7 @@ from psycopg import sql
 from migrations_app.engines.postgres.address import Address
 from migrations_app.engines.postgres.catalog import FIND_TABLE, read_heads
 from migrations_app.engines.postgres.connect import connect, libpq_parameters
-from migrations_app.engines.postgres.fingerprint import fingerprint
+from migrations_app.engines.postgres.fingerprint import Fingerprint, diff, fingerprint
 from migrations_app.engines.rehearsal.dynamic import RECORDER, traced
 from migrations_app.engines.rehearsal.programs import pg_dump_for
 from migrations_app.engines.rehearsal.scratch import NAME, SETTINGS, Scratch, apply_settings, fresh
@@ -64,7 +64,7 @@ def copy_schema(
     """
     with connect(target, application_name=NAME, statement_timeout_ms=DUMP_TIMEOUT_S * 1000) as conn:
         try:
-            taken = fingerprint(conn).sha256
+            taken = fingerprint(conn)
             heads = read_heads(conn, version_table=version_table, schema=version_table_schema)
             settings = conn.execute(SETTINGS).fetchall()
             like = conn.execute(LIKE).fetchone()
@@ -81,12 +81,13 @@ def copy_schema(
                 f"{scratch.server_version // 10_000}: locks and errors may differ."
             )
         notes += _restore(scratch.address, dumped)
+        notes = notes or _deviations(scratch.address, taken)
         if heads:
             _set_heads(scratch.address, heads, version_table, version_table_schema)
         notes += prepare(scratch)
         # Last: a read-only default of the target would have stopped us.
         notes += [f"Not copied: the setting {name}." for name in apply_settings(scratch, settings)]
-        yield replace(scratch, target_version=version, fingerprint=taken, notes=tuple(notes))
+        yield replace(scratch, target_version=version, fingerprint=taken.sha256, notes=tuple(notes))
 
 
 def prepare(scratch: Scratch) -> tuple[str, ...]:
@@ -160,6 +161,13 @@ def _one_by_one(conn: psycopg.Connection, statements: Sequence[str]) -> list[str
             notes.append(f"Not copied: {what} ({error.diag.message_primary}, SQLSTATE {error.sqlstate})")
     left = len(notes) - NOTES
     return [*notes[:NOTES], *([f"And {left} more objects were not copied."] if left > 0 else [])]
+
+
+def _deviations(address: Address, target: Fingerprint) -> list[str]:
+    """Where the copy is another than it should be although everything was taken: an extension's version, say."""
+    with _session(address) as conn:
+        found = diff(target, fingerprint(conn))
+    return [f"The copy differs from the target: {each}" for each in found[:NOTES]]
 
 
 def _statements(dumped: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ from .project import sqlstate
 from .run import CONCURRENTLY, Run, driver
 from .wire import Stopped, Wire
 
-MAKES_CODE = re.compile(r"\b(DO|FUNCTION|PROCEDURE)\b.*\bEXECUTE\b", re.IGNORECASE | re.DOTALL)
+CODE, RUNS = re.compile(r"\b(DO|FUNCTION|PROCEDURE)\b", re.I), re.compile(r"\bEXECUTE\b", re.I)
 SAID = re.compile(r"tidegate-dynamic:([A-Za-z0-9+/=]*);")
 TEXT_CHARS = 400_000  # of one statement; what is longer is cut, and its revision does not count as resolved
 SENDERS = ("execute", "executemany", "copy", "copy_expert")
@@ -154,7 +154,7 @@ class Rehearsing(Run):
         return self.number, seen.get("candidates", []) if of == "revision" else []
 
     def _traced(self, statement: str) -> str:
-        if not MAKES_CODE.search(statement):
+        if not (RUNS.search(statement) and CODE.search(statement)):
             return statement
         self.wire.send("rewrite", sql=statement)
         answer = self.wire.reply()

@@ -1,2 +1,6 @@
-ALTER TABLE users ADD COLUMN mail text;
-ALTER TABLE users RENAME COLUMN mail TO post;
+-- one transaction
+ALTER TABLE users RENAME TO people;
+ALTER TABLE people RENAME COLUMN email TO mail;
+CREATE VIEW users AS SELECT *, mail AS email FROM people;
+ALTER TABLE orgs ADD COLUMN mail text;
+ALTER TABLE orgs RENAME COLUMN mail TO post;

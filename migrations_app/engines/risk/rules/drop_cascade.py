@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import drops, names
+from migrations_app.engines.risk import dependents, drops, names
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Relation, Session
@@ -20,9 +20,6 @@ _MADE = {
     pg.OBJECT_INDEX: "index",
     pg.OBJECT_EXTENSION: "extension",
 }
-_READ = ("view ", "materialized view ", "table ", "child table ", "foreign table ")
-_GOES_ANYWAY = ("index ", "default of ", "sequence ")
-_CONSTRAINTS = ("primary key ", "unique constraint ", "exclusion constraint ", "check constraint ", "not-null ")
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
@@ -36,52 +33,24 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         name = names.of_object(item)
         if node.remove_type in _RELATIONS:
             relation = session.relation(name)
-            yield from _of_relation(name, relation, f"{statement.kind} {name}", _taken(relation, statement, session))
+            yield from _of_relation(
+                name, relation, f"{statement.kind} {name}", dependents.of_relation(relation, statement, session)
+            )
         elif not session.made_here(_MADE.get(node.remove_type, ""), name):
             yield from _of_object(name, item, statement, session)
 
 
-def _of_relation(name: str, relation: Relation, what: str, dependents: Iterable[str]) -> Iterator[Hit]:
+def _of_relation(name: str, relation: Relation, what: str, standing: Iterable[str]) -> Iterator[Hit]:
     if not relation.is_existing:
         return
     message = f"{what} CASCADE also drops whatever depends on it"
     values = {"name": names.quoted(name)}
-    found = list(dict.fromkeys(dependents))
+    found = list(dict.fromkeys(standing))
     if relation.facts is None:
         yield Hit(message, name, why="Without a database to ask, what depends on it is not known.", values=values)
     elif found:
         why = f"It would take with it: {', '.join(found)}."
         yield Hit(message, name, why=why, evidence={"dependents": found}, values=values)
-
-
-def _taken(relation: Relation, statement: Statement, session: Session) -> Iterator[str]:
-    """What only CASCADE drops, and neither this input nor this statement drops by name."""
-    if relation.facts is None:
-        return
-    named = {session.qualified(names.of_object(item)) for item in statement.node.objects}
-    # A partition goes with its parent in any case, and the rows are what the rule about the table speaks of.
-    told = [words for words in relation.facts.dependents if not words.startswith("partition ")]
-    for words in told:
-        if _is_there(words, session) and _bearer(words) not in named:
-            yield words
-    for child in relation.facts.referenced_by:
-        known = any(words.startswith("foreign key ") and words.endswith(f" of {child}") for words in told)
-        if not known and child not in named and not session.relation(child).is_absent:
-            yield f"foreign key of {child}"
-
-
-def _bearer(words: str) -> str:
-    """The relation that "view public.v" and "foreign key k of public.t" speak of."""
-    kind = next((kind for kind in _READ if words.startswith(kind)), None)
-    return words.removeprefix(kind) if kind else words.rpartition(" of ")[2]
-
-
-def _is_there(words: str, session: Session) -> bool:
-    relation = session.relation(_bearer(words)) if " of " in words or words.startswith(_READ) else None
-    if relation is None:
-        return True
-    key = words.removeprefix("foreign key ").rpartition(" of ")[0]
-    return not relation.is_absent and not (key in relation.constraints and relation.constraints[key] is None)
 
 
 def _of_object(name: str, item: Node, statement: Statement, session: Session) -> Iterator[Hit]:
@@ -91,10 +60,10 @@ def _of_object(name: str, item: Node, statement: Statement, session: Session) ->
     if session.facts is None or known is None:
         yield Hit(message, values=values)
         return
-    dependents = list(known(name, item, statement, session))
-    if dependents:
-        why = f"It would take with it: {', '.join(dependents)}."
-        yield Hit(message, why=why, evidence={"dependents": dependents}, values=values)
+    found = list(known(name, item, statement, session))
+    if found:
+        why = f"It would take with it: {', '.join(found)}."
+        yield Hit(message, why=why, evidence={"dependents": found}, values=values)
 
 
 def _on_type(name: str, _item: Node, statement: Statement, session: Session) -> Iterable[str]:
@@ -154,23 +123,11 @@ def _of_subcommands(statement: Statement, session: Session) -> Iterator[Hit]:
             continue
         what = f"Dropping {command.name} of {name} with"
         if command.subtype == pg.AT_DropColumn:
-            yield from _of_relation(name, relation, what, _on_column(relation, command.name))
+            yield from _of_relation(name, relation, what, dependents.of_column(relation, command.name))
         elif command.subtype == pg.AT_DropConstraint:
             key = relation.constraint(command.name)
             keys = _keys_to(relation, key.columns, session) if key and key.kind in ("primary", "unique") else ()
             yield from _of_relation(name, relation, what, keys)
-
-
-def _on_column(relation: Relation, name: str) -> Iterator[str]:
-    """What stands on the column and does not go with it in any case, as its own indexes and constraints do."""
-    origin = relation.column(name).origin
-    if relation.facts is None or origin is None:
-        return
-    own = f" of {relation.facts.qualified}"
-    for words in relation.facts.column_dependents.get(origin, ()):
-        is_own = words.startswith((*_CONSTRAINTS, "foreign key ")) and words.endswith(own)
-        if not is_own and not words.startswith(_GOES_ANYWAY):
-            yield words
 
 
 RULE = Rule(

@@ -1,0 +1,2 @@
+-- needs: catalog
+ALTER TABLE users RENAME COLUMN age TO years;

@@ -1,0 +1,3 @@
+-- one transaction
+ALTER TABLE users ADD COLUMN nick text NOT NULL DEFAULT '';
+ALTER TABLE users ALTER COLUMN nick DROP DEFAULT;

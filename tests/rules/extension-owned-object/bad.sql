@@ -1,0 +1,3 @@
+-- needs: catalog
+ALTER TABLE mine ADD COLUMN note text;
+DROP FUNCTION lo_oid(lo);

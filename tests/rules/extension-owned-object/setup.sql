@@ -1,0 +1,5 @@
+CREATE EXTENSION lo;
+CREATE TABLE users (id bigint);
+CREATE TABLE mine (id integer);
+INSERT INTO mine VALUES (1);
+ALTER EXTENSION lo ADD TABLE mine;

@@ -1,0 +1,2 @@
+-- needs: catalog
+ALTER TABLE users ALTER COLUMN email TYPE text;

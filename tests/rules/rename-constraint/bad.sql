@@ -1,0 +1,1 @@
+ALTER TABLE orders RENAME CONSTRAINT orders_user_fkey TO orders_of_user;

@@ -1,0 +1,2 @@
+ALTER TABLE users ADD CONSTRAINT grown CHECK (age > 0) NOT VALID;
+ALTER TABLE users RENAME CONSTRAINT grown TO users_age_known;

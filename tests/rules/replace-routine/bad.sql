@@ -1,0 +1,1 @@
+CREATE OR REPLACE FUNCTION grown(integer) RETURNS boolean LANGUAGE sql AS 'SELECT $1 >= 21';

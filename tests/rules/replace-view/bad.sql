@@ -1,0 +1,1 @@
+CREATE OR REPLACE VIEW ages AS SELECT age, id FROM users;

@@ -1,0 +1,2 @@
+CREATE OR REPLACE VIEW older AS SELECT age FROM users;
+CREATE OR REPLACE VIEW older AS SELECT age, id FROM users;

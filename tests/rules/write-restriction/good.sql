@@ -1,0 +1,3 @@
+ALTER TABLE users ADD COLUMN code integer;
+ALTER TABLE users ADD CONSTRAINT users_code_key UNIQUE (code);
+ALTER TABLE orgs ALTER COLUMN name SET NOT NULL;

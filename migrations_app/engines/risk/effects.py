@@ -95,6 +95,11 @@ def _drop(statement: Statement, session: Session) -> None:
     if statement.node.remove_type in _DROPPED and not statement.is_conditional:
         for item in statement.node.objects:
             session.forget(names.of_object(item))
+    elif statement.node.remove_type == pg.OBJECT_INDEX:
+        for item in statement.node.objects:
+            name = names.of_object(item)
+            if table := session.index_table(name):
+                session.indexes.setdefault(session.qualified(table.name), {})[names.bare(name)] = None
 
 
 def _rename(statement: Statement, session: Session) -> None:
@@ -184,8 +189,11 @@ def _transaction(statement: Statement, session: Session) -> None:
 
 def _index(statement: Statement, session: Session) -> None:
     node = statement.node
+    table = names.of_range(node.relation)
+    known = session.indexes.setdefault(session.qualified(table), {})
+    known[node.idxname or f"the index {len(known)}"] = node
     if node.idxname:
-        session.index_tables[node.idxname] = names.of_range(node.relation)
+        session.index_tables[node.idxname] = table
         if not node.if_not_exists:
             session.made.add(("index", node.idxname))
 

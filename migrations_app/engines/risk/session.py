@@ -6,15 +6,18 @@ A statement is never dangerous for what the same input made. `Session.apply` is 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrations_app.engines.risk.facts import ColumnFacts, ConstraintFacts, Facts, TableFacts
 from migrations_app.engines.risk.lock_modes import Touch
-from migrations_app.engines.risk.names import bare
+from migrations_app.engines.risk.names import Node, bare
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.engines.risk.transaction import Transaction
+
+if TYPE_CHECKING:
+    from migrations_app.engines.risk.revision_sql import RevisionSql
 
 
 @dataclass(slots=True)
@@ -119,6 +122,11 @@ class Session:
         self.enums: dict[str, tuple[str, ...]] = {}
         self.functions: dict[str, Statement] = {}
         self.index_tables: dict[str, str] = {}
+        self.indexes: dict[str, dict[str, Node | None]] = {}
+        """By qualified name of the table: the CREATE INDEX of each that the input or an earlier revision made, None for
+        one that it dropped."""
+        self.upcoming: Iterable[RevisionSql] = ()
+        """The revisions that come after this one."""
         self.prepared: set[str] = set()
         self.writes: dict[str, set[str]] = {}
         """By qualified name of a table: the columns that the input has changed; see `writes`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -66,8 +67,9 @@ def analyse_each(
     session = Session(facts, server_version=version, is_transactional=True, statements=[])
     session.is_revision = True
     found = []
-    for revision in revisions:
-        found.append(_judge_revision(revision, session))
+    session.upcoming = waiting = deque(revisions)
+    while waiting:
+        found.append(_judge_revision(waiting.popleft(), session))
         if facts is None:
             session.settle()
     return found

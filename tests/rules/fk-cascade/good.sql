@@ -1,0 +1,1 @@
+CREATE TABLE notes (id bigint PRIMARY KEY, user_id bigint REFERENCES users (id) ON DELETE SET NULL ON UPDATE CASCADE);

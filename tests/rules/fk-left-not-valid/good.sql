@@ -1,0 +1,2 @@
+ALTER TABLE users ADD CONSTRAINT users_org_fkey FOREIGN KEY (org_id) REFERENCES orgs (id) NOT VALID;
+ALTER TABLE users VALIDATE CONSTRAINT users_org_fkey;

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY ix_users_that_finds_all_of_them_by_their_full_name_and_their_age_too ON users (name, age);

@@ -1,0 +1,4 @@
+CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY, line text);
+ALTER TABLE notes ADD CONSTRAINT notes_pkey PRIMARY KEY (id);
+CREATE TEMPORARY TABLE scratch (line text);
+CREATE TABLE copied (LIKE notes INCLUDING ALL);

@@ -1,0 +1,1 @@
+CREATE TABLE events_other PARTITION OF events DEFAULT;

@@ -1,0 +1,2 @@
+-- needs: catalog
+CREATE TABLE notes (id bigint PRIMARY KEY, org_id bigint REFERENCES orgs (id));

@@ -1,0 +1,2 @@
+-- needs: catalog
+ALTER TABLE tickets ADD COLUMN note text;

@@ -1,0 +1,2 @@
+SET search_path = app;
+CREATE TABLE notes (id bigint PRIMARY KEY);

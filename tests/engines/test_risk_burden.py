@@ -90,6 +90,15 @@ def test_a_check_spares_the_scan_for_nulls_only_when_it_is_validated_and_from_po
     assert "set-not-null-scan" in rules("ALTER TABLE users ADD CONSTRAINT n NOT NULL s", catalog())
 
 
+def test_what_is_to_be_unique_on_a_partitioned_table_has_to_hold_the_key_of_its_partitions() -> None:
+    parts = catalog(kind="partitioned", partition_key="RANGE (at, id)")
+    told = {
+        columns: analyse(f"ALTER TABLE users ADD UNIQUE ({columns})", facts=parts).fails for columns in ("id", "at, id")
+    }
+    assert (told["id"] or {}).get("sqlstate") == "0A000"
+    assert told["at, id"] is None
+
+
 def test_an_index_that_is_there_or_that_only_the_parent_gets_reads_no_row() -> None:
     there = catalog(indexes=(IndexFacts("ix", ("s",)),))
     assert "create-index-blocking" not in rules("CREATE INDEX IF NOT EXISTS ix ON users (s)", there)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from postgast import pg_query_pb2 as pg
@@ -76,3 +76,10 @@ def constraint_name(constraint: Node) -> str:
 
 def column_names(constraint: Node) -> list[str]:
     return [key.string.sval for key in constraint.keys]
+
+
+def lacks_partition_key(relation: Relation, columns: Sequence[str]) -> bool:
+    """Whether these columns cannot be unique on a partitioned table: all that it is partitioned by must be in them."""
+    key = relation.facts.partition_key if relation.facts is not None else ""
+    inside = key.partition(" (")[2].removesuffix(")")
+    return any(part.strip().strip('"') not in columns for part in inside.split(",")) if inside else False

@@ -13,11 +13,13 @@ from migrations_app.engines.risk.statements import Statement
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
     for at, constraint in burden.added_constraints(statement, session, pg.CONSTR_UNIQUE):
         if not constraint.indexname:
-            columns = ", ".join(map(names.quoted, burden.column_names(constraint)))
+            keys = burden.column_names(constraint)
+            columns = ", ".join(map(names.quoted, keys))
             name = constraint.conname or f"{names.bare(at.name)}_unique"
             message = f"UNIQUE ({columns}) builds an index over every row of {at.name}, which nobody can use meanwhile"
             values = {"name": names.quoted(name), "columns": columns}
-            yield burden.hit(at.name, at.relation, message, values=values)
+            fails = "0A000" if burden.lacks_partition_key(at.relation, keys) else None
+            yield burden.hit(at.name, at.relation, message, values=values, fails=fails)
 
 
 RULE = Rule(

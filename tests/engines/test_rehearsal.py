@@ -8,10 +8,11 @@ import psycopg
 import pytest
 
 from migrations_app.engines.postgres.address import parse
+from migrations_app.engines.rehearsal.rehearse import rehearse
 from migrations_app.engines.rehearsal.schema_copy import copy_schema
 from migrations_app.engines.rehearsal.session import Bounds
 from migrations_app.engines.risk.rehearsed import Rehearsal
-from tests.engines.rehearsals import rehearsed
+from tests.engines.rehearsals import rehearsed, written
 from tests.engines.rehearsals.plan import PLAN, SHOP
 
 READERS = ("select", "returning", "cursor", "rows_block")
@@ -174,3 +175,30 @@ def test_a_merge_of_two_branches_is_rehearsed(scratch, tmp_path):
     }
     found = rehearsed(tmp_path, scratch, plan)
     assert [(r.differences, r.again_error, r.upgraded_again) for r in found.revisions] == [((), None, True)] * 3
+
+
+def test_a_plan_that_begins_in_the_middle_is_rehearsed_from_there(database_url, tmp_path):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version VALUES ('a')")
+        connection.execute("CREATE TABLE items (id int)")
+    project = written(
+        tmp_path, {"a": ("raise RuntimeError", "raise RuntimeError"), "b": ("op.drop_table('items')", "")}
+    )
+    target = parse(database_url)
+    with copy_schema(target, replace(target, database="postgres")) as copy:
+        (found,) = rehearse(project.launch, project.bundle, copy, ["b"]).revisions
+    assert found.up[0].locks == {"public.items": "ACCESS EXCLUSIVE"}
+    assert found.differences == ("table public.items is gone",)
+    assert found.again_error.sqlstate == "42P01"
+
+
+def test_an_async_env_py_is_rehearsed_too(scratch, tmp_path):
+    plan = {name: PLAN[name] for name in ("block", "select", "cursor")}
+    found = rehearsed(tmp_path, scratch, plan, env="async_env").by_id
+    assert [(s.sql, s.dynamic) for s in found["block"].up[1:]] == [
+        ("ALTER TABLE orders ADD COLUMN seen boolean", True),
+        ("ALTER TABLE users ADD COLUMN seen boolean", True),
+    ]
+    assert found["select"].read_tables == ("public.users",)
+    assert found["cursor"].why_not == "it uses a cursor of the driver, which Tidegate cannot follow there"

@@ -162,8 +162,10 @@ def truncate(statement: Statement, session: Session) -> Iterator[Touch]:
 
 def owned(statement: Statement, session: Session) -> Iterator[Touch]:
     """DROP OWNED and REASSIGN OWNED: every table that belongs to the role, as far as the catalog tells."""
-    roles = {item.role_spec.rolename for item in statement.node.roles}
-    if not session.knows_all:
+    # A role that the input made owns nothing but what it made too.
+    made = {each.node.role for each in session.statements if each.node_name == "create_role_stmt"}
+    roles = {item.role_spec.rolename for item in statement.node.roles} - made
+    if roles and not session.knows_all:
         yield Touch(f"the tables that belong to {', '.join(sorted(roles))}", AX)
     if session.facts is None:
         return

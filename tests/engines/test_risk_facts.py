@@ -78,7 +78,6 @@ NARROWER = {
     "seen": ["date", "timestamp", "timestamptz(3)", "time"],
     "ratio": ["real", "integer"],
     "tags": ["integer USING tags[1]", "smallint[]"],
-    "state": ["smaller USING state::text::smaller"],
     "code": ["char(2)", "varchar(2)"],
 }
 WIDER = {
@@ -98,6 +97,12 @@ TYPES = "CREATE TYPE smaller AS ENUM ('new'); CREATE TYPE larger AS ENUM ('old',
 @pytest.mark.parametrize(("column", "to"), [(column, to) for column, each in NARROWER.items() for to in each])
 def test_a_narrower_type_is_dangerous(column: str, to: str) -> None:
     assert "type-narrowing" in judge(f"{TYPES} ALTER TABLE users ALTER {column} TYPE {to}").hazards
+
+
+def test_an_enum_that_loses_a_label_is_dangerous() -> None:
+    verdict = judge(f"{TYPES} ALTER TABLE users ALTER state TYPE smaller USING state::text::smaller")
+    assert verdict.dangerous
+    assert "enum-value-removal" in verdict.hazards
 
 
 @pytest.mark.parametrize(("column", "to"), [(column, to) for column, each in WIDER.items() for to in each])

@@ -34,6 +34,13 @@ SETUP = """
     CREATE FUNCTION atomic() RETURNS void LANGUAGE sql BEGIN ATOMIC DELETE FROM users; END;
     CREATE PROCEDURE wipe(INOUT n int) LANGUAGE plpgsql AS $$ BEGIN DELETE FROM users; END $$;
     CREATE FUNCTION outer_one() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM atomic(); END $$;
+    CREATE TYPE mood AS ENUM ('good');
+    CREATE TABLE counted (id serial PRIMARY KEY, mood mood);
+    INSERT INTO counted VALUES (DEFAULT, 'good');
+    CREATE TABLE pointing (counted_id int REFERENCES counted);
+    CREATE SCHEMA inner_one;
+    CREATE TABLE inner_one.t (id serial);
+    INSERT INTO inner_one.t DEFAULT VALUES;
     CREATE FUNCTION count_users() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM users';
 """
 
@@ -83,7 +90,7 @@ SPARES = [
 
 @pytest.fixture(scope="module")
 def target(primary_server_url: str) -> Iterator[str]:
-    """One database for all, for none of the statements is run."""
+    """One database for all, for what is run is rolled back."""
     name = f"t_hidden_{secrets.token_hex(4)}"
     url = urlsplit(primary_server_url)._replace(path=f"/{name}").geturl()
     with psycopg.connect(primary_server_url, autocommit=True) as admin:
@@ -108,3 +115,30 @@ def test_what_empties_a_table_is_found_wherever_it_hides(target: str, sql: str) 
 def test_what_spares_rows_is_not_taken_for_emptying_the_table(target: str, sql: str) -> None:
     found = judged(target, sql)
     assert [finding.message for finding in found.findings if finding.severity == "danger"] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "sqlstate"),
+    [
+        ("DROP SEQUENCE counted_id_seq", "2BP01"),
+        ("ALTER TABLE counted ALTER COLUMN id DROP DEFAULT; DROP SEQUENCE counted_id_seq", None),
+        ("TRUNCATE counted", "0A000"),
+        ("TRUNCATE counted, pointing", None),
+        ("TRUNCATE counted CASCADE", None),
+        ("DROP TYPE mood", "2BP01"),
+        ("ALTER TABLE counted DROP COLUMN mood; DROP TYPE mood", None),
+        ("DROP SCHEMA inner_one", "2BP01"),
+        ("DROP TABLE inner_one.t; DROP SCHEMA inner_one", None),
+        ("DROP INDEX counted_pkey", "2BP01"),
+    ],
+)
+def test_what_postgresql_refuses_is_foreseen(target: str, sql: str, sqlstate: str | None) -> None:
+    fails = judged(target, sql).fails
+    assert (fails["sqlstate"] if fails else None) == sqlstate
+    with psycopg.connect(target, autocommit=True) as conn, conn.transaction(force_rollback=True):
+        refused = None
+        try:
+            conn.execute(sql)
+        except psycopg.Error as error:
+            refused = error.sqlstate
+    assert refused == sqlstate

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from postgast import pg_query_pb2 as pg
+
 from migrations_app.engines.risk import evidence, names
 from migrations_app.engines.risk.findings import Hit, Rule
-from migrations_app.engines.risk.session import Session
+from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
+    named = {session.qualified(names.of_range(item.range_var)) for item in statement.node.relations}
     for item in statement.node.relations:
         name = names.of_range(item.range_var)
         relation = session.relation(name)
@@ -19,8 +22,22 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
             message = f"TRUNCATE of {name}, which is empty"
             yield Hit(message, name, why=evidence.in_words(relation), evidence=known, severity="advice")
             continue
+        fails = "0A000" if _is_referenced(relation, named, statement, session) else None
         also = " and sets its sequences back" if statement.node.restart_seqs else ""
-        yield Hit(f"TRUNCATE destroys every row of {name}{also}", name, why=evidence.in_words(relation), evidence=known)
+        message = f"TRUNCATE destroys every row of {name}{also}"
+        yield Hit(message, name, why=evidence.in_words(relation), evidence=known, fails=fails)
+
+
+def _is_referenced(relation: Relation, named: set[str], statement: Statement, session: Session) -> bool:
+    """Whether a table that is not emptied with it references it, be it empty: then PostgreSQL refuses."""
+    if relation.facts is None or statement.node.behavior == pg.DROP_CASCADE:
+        return False
+    return any(
+        key.references is not None and session.relation(key.references) is relation
+        for child in relation.facts.referenced_by
+        if child not in named and not session.relation(child).is_absent
+        for key in session.relation(child).known_constraints()
+    )
 
 
 RULE = Rule(

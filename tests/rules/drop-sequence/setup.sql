@@ -1,0 +1,2 @@
+CREATE SEQUENCE ticket;
+SELECT nextval('ticket');

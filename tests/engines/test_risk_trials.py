@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
 import psycopg
 import pytest
 
@@ -92,9 +96,19 @@ WORKS = (
 CASES = [*FAILS.items(), *((sql, None) for sql in WORKS)]
 
 
+@pytest.fixture(scope="module")
+def database(primary_server_url: str) -> Iterator[str]:
+    """One for all cases, each of which is rolled back: far quicker than a database each."""
+    name = f"t_trials_{secrets.token_hex(4)}"
+    with psycopg.connect(primary_server_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        yield urlsplit(primary_server_url)._replace(path=f"/{name}").geturl()
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.mark.parametrize(("sql", "sqlstate"), CASES, ids=[sql for sql, _ in CASES])
-def test_the_verdict_foresees_what_the_rows_refuse(database_url: str, sql: str, sqlstate: str | None) -> None:
-    with psycopg.connect(database_url) as conn:
+def test_the_verdict_foresees_what_the_rows_refuse(database: str, sql: str, sqlstate: str | None) -> None:
+    with psycopg.connect(database) as conn:
         conn.execute(SETUP)
         (analysis,) = analyse_each([RevisionSql("r", [sql])], facts=facts_for(conn, [sql]))
         refused = None

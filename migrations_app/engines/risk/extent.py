@@ -24,15 +24,16 @@ def is_point(where: Node | None, relation: Relation) -> bool:
     if names.of_strings(node.name) != "=" or inner(node.lexpr).DESCRIPTOR.name != "ColumnRef":
         return False
     column = names.bare(names.of_strings(inner(node.lexpr).fields))
-    return _is_constant(node.rexpr) and _is_unique(column, relation)
+    return is_constant(node.rexpr) and _is_unique(column, relation)
 
 
-def _is_constant(node: Node) -> bool:
+def is_constant(node: Node) -> bool:
+    """A literal, a parameter, a cast of one, or a list of them."""
     node = inner(node)
     kind = node.DESCRIPTOR.name
     if kind == "List":
-        return all(map(_is_constant, node.items))
-    return kind in ("A_Const", "ParamRef") or (kind == "TypeCast" and _is_constant(node.arg))
+        return all(map(is_constant, node.items))
+    return kind in ("A_Const", "ParamRef") or (kind == "TypeCast" and is_constant(node.arg))
 
 
 def _is_unique(column: str, relation: Relation) -> bool:

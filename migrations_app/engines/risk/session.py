@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from migrations_app.engines.risk import nearby
 from migrations_app.engines.risk.facts import ColumnFacts, ConstraintFacts, Facts, TableFacts
 from migrations_app.engines.risk.lock_modes import Touch
 from migrations_app.engines.risk.names import Node, bare
@@ -160,16 +161,20 @@ class Session:
         `outside` are the indexes of statements that the runner sends outside of the transaction.
         """
         self.outside = outside
-        self.statements = statements
+        self.statements = statements if len(statements) <= nearby.WHOLE else nearby.Nearby(statements)
         self.in_transaction = self.is_callers_transaction = is_transactional
         self.transaction = Transaction()
         self.told: set[str] = set()
         """What needs to be said only once in an input."""
+        self.worked_out: dict[str, Any] = {}
+        """What a rule has found out about the whole input or catalog, so that it need not do so a second time."""
         # Copying the state is only worth it when the input holds a ROLLBACK at all.
         self._may_roll_back = any("rollback" in statement.sql[:12].lower() for statement in statements)
 
     def at(self, statement: Statement) -> None:
         """The next statement is this one. What runs outside of the transaction ends the one before it."""
+        if isinstance(self.statements, nearby.Nearby):
+            self.statements.at = statement.index
         if self.outside:
             self.in_transaction = statement.index not in self.outside
         if not self.in_transaction:
@@ -255,7 +260,7 @@ class Session:
         self.relations[new_key] = relation
         self._resolved.clear()
         if key in self.transaction.held:
-            self.transaction.held[new_key] = self.transaction.held.pop(key)
+            self.transaction.rename(key, new_key)
 
     def settle(self) -> None:
         """A new revision begins: what earlier ones made exists now and may have been filled, its types stay known."""

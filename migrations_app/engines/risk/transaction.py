@@ -29,7 +29,11 @@ class Transaction:
     """
 
     held: dict[str, Held] = field(default_factory=dict)
+    exclusive: dict[str, Held] = field(default_factory=dict)
+    """The tables that nobody else can even read until this transaction ends."""
     notes: dict[tuple[str, ...], int] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    """Enum labels that were added, each with its type."""
     settings: dict[str, str] = field(default_factory=dict)
     """SET LOCAL."""
 
@@ -37,15 +41,20 @@ class Transaction:
         """The statement with the index `by` takes a lock; a weaker one than is held already changes nothing."""
         before = self.held.get(key)
         if before is None or (before.mode != mode and stronger(before.mode, mode) == mode):
-            self.held[key] = Held(relation, mode, by)
+            held = self.held[key] = Held(relation, mode, by)
+            if mode == AX:
+                self.exclusive[key] = held
 
-    @property
-    def exclusive(self) -> dict[str, Held]:
-        """The tables that nobody else can even read until this transaction ends."""
-        return {key: held for key, held in self.held.items() if held.mode == AX}
+    def rename(self, key: str, new_key: str) -> None:
+        """The table has another name from here on; its locks stay."""
+        for locks in (self.held, self.exclusive):
+            if key in locks:
+                locks[new_key] = locks.pop(key)
 
     def note(self, *what: str, by: int) -> None:
         self.notes.setdefault(what, by)
+        if what[0] == "enum-value":
+            self.labels[what[2]] = what[1]
 
     def noted(self, *what: str) -> int | None:
         """The index of the statement that did this in the same transaction."""

@@ -14,6 +14,7 @@ from migrations_app.engines.risk.findings import Finding, Rule
 from migrations_app.engines.risk.lock_modes import BLOCKING, stronger
 from migrations_app.engines.risk.needs import needed_tables
 from migrations_app.engines.risk.registry import RULESET_VERSION
+from migrations_app.engines.risk.repeats import ROWS, Repeats
 from migrations_app.engines.risk.revision_sql import RevisionSql
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
@@ -131,6 +132,7 @@ class _Judge:
     ) -> None:
         self.session, self.revision, self.asked = session, revision, asked
         self.opaque: list[str] = [opaque] if opaque else []
+        self.repeats = Repeats()
 
     def all(self, parsed: Sequence[Statement]) -> Analysis:
         judged = tuple(map(self.judge, parsed))
@@ -150,6 +152,19 @@ class _Judge:
     def judge(self, statement: Statement) -> Judged:
         session = self.session
         session.at(statement)
+        if statement.node_name not in ROWS:
+            self.repeats.forget()
+            return self._judge(statement)
+        text, known = self.repeats.find(statement)
+        if known is None:
+            opaque_before = len(self.opaque)
+            known = self._judge(statement)
+            if len(self.opaque) == opaque_before:
+                self.repeats.keep(text, statement, known, session)
+        return known
+
+    def _judge(self, statement: Statement) -> Judged:
+        session = self.session
         seen = _Seen()
         try:
             if statement.node_name in nested.HOLDING and nested.may_hold(statement):

@@ -9,7 +9,7 @@ from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
-    added = {what[2]: what[1] for what in session.transaction.notes if what[0] == "enum-value"}
+    added = session.transaction.labels
     if not added:
         return
     for text in _texts(statement.node):

@@ -130,6 +130,8 @@ def test_what_spares_rows_is_not_taken_for_emptying_the_table(target: str, sql: 
         ("DROP SCHEMA inner_one", "2BP01"),
         ("DROP TABLE inner_one.t; DROP SCHEMA inner_one", None),
         ("DROP INDEX counted_pkey", "2BP01"),
+        ("ALTER TABLE counted DROP CONSTRAINT counted_pkey", "2BP01"),
+        ("DROP TABLE pointing; ALTER TABLE counted DROP CONSTRAINT counted_pkey", None),
     ],
 )
 def test_what_postgresql_refuses_is_foreseen(target: str, sql: str, sqlstate: str | None) -> None:

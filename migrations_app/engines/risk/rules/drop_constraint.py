@@ -43,7 +43,20 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
             yield Hit(message, name, evidence=evidence, severity="hazard", values=values)
             continue
         message = f"The {what} {command.name} of {name} is dropped: what it guaranteed is no longer true"
-        yield Hit(message, name, evidence=evidence, values=values)
+        is_refused = command.behavior != pg.DROP_CASCADE and _is_referenced(relation, known, session)
+        yield Hit(message, name, evidence=evidence, values=values, fails="2BP01" if is_refused else None)
+
+
+def _is_referenced(relation: Relation, known: ConstraintFacts | None, session: Session) -> bool:
+    """Whether a foreign key stands on it, so that PostgreSQL refuses."""
+    if known is None or known.kind not in ("primary", "unique") or relation.facts is None:
+        return False
+    return any(
+        set(key.referenced_columns) == set(known.columns)
+        for child in (*relation.facts.referenced_by, relation.facts.qualified)
+        for key in session.relation(child).known_constraints()
+        if key.references is not None and session.relation(key.references) is relation
+    )
 
 
 def _is_absent(relation: Relation, known: ConstraintFacts | None) -> bool:

@@ -99,18 +99,23 @@ def plan(row: Rollout) -> Json:
 
 
 def _planned(row: Step) -> Json:
-    statements = row.analysis.get("statements", [])
     return {
         **fields(row, "kind direction"),
         "revision": row.revision.revision,
         "message": row.revision.message,
         "sql": row.statements,
-        "findings": [finding for statement in statements for finding in statement["findings"]],
+        "findings": findings(row.analysis),
         "level": row.analysis.get("level"),
         "dangerous": row.analysis.get("dangerous"),
         "opaque": row.opaque,
         "backfill": row.revision.backfill if row.kind == "backfill" else None,
     }
+
+
+def findings(analysis: Json) -> list[Json]:
+    """Those of the revision as a whole, then those of its statements."""
+    of_statements = [finding for statement in analysis.get("statements", []) for finding in statement["findings"]]
+    return [*analysis.get("findings", []), *of_statements]
 
 
 def backfill(row: Backfill) -> Json:

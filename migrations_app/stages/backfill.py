@@ -14,7 +14,7 @@ from migrations_app import lifecycle
 from migrations_app.engines import digest, policy
 from migrations_app.engines.backfill import declared, definition, sample
 from migrations_app.engines.postgres.connect import connect
-from migrations_app.engines.postgres.facts import read_facts
+from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.risk import verdict
 from migrations_app.errors import Conflict
 from migrations_app.models import Actor, Backfill, Target, User, digest_inputs
@@ -120,8 +120,8 @@ def preview(*, actor: Actor, backfill: Backfill) -> sample.Sample:
 def _judge(row: Backfill, conn: psycopg.Connection, checked: definition.Checked) -> None:
     """What the change would overwrite decides whether a person is asked."""
     statement = declared.as_update(conn, checked)
-    facts = read_facts(conn, sorted(verdict.needed_tables(statement)))
-    analysis = verdict.analyse(statement, facts=facts).to_json()
+    facts = facts_for(conn, [statement])
+    analysis = verdict.analyse(statement, facts=facts, chunked=True).to_json()
     quorum = policy.quorum(dangerous=analysis["dangerous"], hazards=analysis["hazards"], policies=row.policies())
     row.analysis, row.guarantee, row.rows_estimated = analysis, checked.guarantee, checked.rows_estimated
     row.approvals_required, row.approvals_reason = quorum.required, quorum.reason

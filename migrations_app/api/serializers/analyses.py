@@ -36,6 +36,7 @@ class AnalysisOut(Shape):
     dangerous = serializers.BooleanField(help_text="needs a human")
     level = serializers.CharField(help_text="low | medium | high | critical")
     statements = serializers.ListField(child=serializers.DictField())
+    findings = serializers.ListField(child=serializers.DictField(), help_text="about revisions as a whole")
     hazards = serializers.ListField(child=serializers.CharField())
     lock = serializers.CharField(allow_null=True, help_text="the strongest lock on a table that exists")
     rewrite = serializers.BooleanField()
@@ -43,3 +44,4 @@ class AnalysisOut(Shape):
     facts = serializers.CharField(help_text="catalog | none")
     rehearsed = serializers.BooleanField()
     fails = serializers.DictField(allow_null=True)
+    degraded = serializers.CharField(required=False, help_text="why the catalog could not be read, if so")

@@ -138,7 +138,7 @@ class Session:
         self.transaction = Transaction()
         self.touches: tuple[Touch, ...] = ()
         """The locks of the statement that the rules look at now, on existing tables."""
-        self.is_revision = False
+        self.is_revision = self.is_chunked = False
         self.is_resolved = False
         """A rehearsal has recorded what dynamic SQL really ran, so that it is no longer opaque."""
         self._savepoints: list[tuple[str, dict[str, object]]] = []

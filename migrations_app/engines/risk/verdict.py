@@ -44,8 +44,12 @@ def analyse(
     transactional: bool = True,
     revision: str | None = None,
     opaque: str | None = None,
+    chunked: bool = False,
 ) -> Analysis:
-    """Judge one input. `transactional`: whether the caller runs it inside a transaction. Raises Invalid for bad SQL."""
+    """Judge one input. `transactional`: whether the caller runs it inside a transaction. Raises Invalid for bad SQL.
+
+    `chunked`: it is a backfill, which runs it range by range in small transactions.
+    """
     parsed = statements.parse(sql)
     session = Session(
         facts,
@@ -53,6 +57,7 @@ def analyse(
         is_transactional=transactional,
         statements=parsed,
     )
+    session.is_chunked = chunked
     return _Judge(session, revision, opaque).all(parsed)
 
 

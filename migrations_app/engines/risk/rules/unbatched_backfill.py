@@ -9,6 +9,8 @@ from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
+    if session.is_chunked:
+        return
     node = statement.node
     name = names.of_range(node.relation)
     relation = session.relation(name)

@@ -101,7 +101,7 @@ def _render(sources: dict[str, str]) -> dict[str, RevisionSql | TidegateError]:
     try:
         with project(sources.values()) as (folder, revisions):
             told = spawn.offline_sql(LAUNCH, folder, revisions)
-        return {id_: _as_input(told[name], name) for id_, name in zip(sources, revisions, strict=True)}
+        return {id_: _as_input(told[name], name, sources[id_]) for id_, name in zip(sources, revisions, strict=True)}
     except TidegateError as error:
         if len(sources) == 1:
             return dict.fromkeys(sources, error)
@@ -110,8 +110,16 @@ def _render(sources: dict[str, str]) -> dict[str, RevisionSql | TidegateError]:
     return _render(dict(pairs[:middle])) | _render(dict(pairs[middle:]))
 
 
-def _as_input(told: spawn.RevisionSql, revision: str) -> RevisionSql:
-    return RevisionSql(revision, told.statements, told.opaque, autocommit=told.autocommit)
+def _as_input(told: spawn.RevisionSql, revision: str, text: str) -> RevisionSql:
+    down = told.down
+    return RevisionSql(
+        revision,
+        told.statements,
+        told.opaque,
+        autocommit=told.autocommit,
+        source=text,
+        downgrade=down.statements if down and not down.opaque else None,
+    )
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,17 +14,19 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from bench import case_project
+from bench import case_project, case_rehearsal
 from migrations_app.engines.postgres.connect import connect
-from migrations_app.engines.postgres.facts import read_facts
+from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.risk import statements, verdict
 from migrations_app.engines.risk.facts import Facts
-from migrations_app.engines.risk.verdict import Analysis
+from migrations_app.engines.risk.verdict import Analysis, RevisionSql
 from migrations_app.errors import TidegateError
 
 KINDS = ("sql", "alembic")
 WORKERS = 2
 APPLICATION = "tidegate:risk-cases"
+Fresh = Callable[[], AbstractContextManager[str]]
+"""Gives the URL of a database with nothing in it, for one case."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def read(line: str) -> Case:
     )
 
 
-def judge_all(lines: Sequence[str], admin_url: str, *, workers: int = WORKERS) -> list[dict[str, Any]]:
+def judge_all(lines: Sequence[str], fresh: Fresh, *, workers: int = WORKERS) -> list[dict[str, Any]]:
     """An answer for each line that is not blank, in the same order. A case that cannot be judged has an `error`."""
     answers: list[dict[str, Any] | None] = []
     cases: dict[int, Case] = {}
@@ -81,7 +83,7 @@ def judge_all(lines: Sequence[str], admin_url: str, *, workers: int = WORKERS) -
             answers.append({"id": _id_of(line), "error": f"case {number} cannot be read: {error}"})
     rendered = case_project.render([case for case in cases.values() if case.kind == "alembic"])
     with ThreadPoolExecutor(workers) as pool:
-        for index, answer in zip(cases, pool.map(partial(_answer, rendered, admin_url), cases.values()), strict=True):
+        for index, answer in zip(cases, pool.map(partial(_answer, rendered, fresh), cases.values()), strict=True):
             answers[index] = answer
     return [answer for answer in answers if answer is not None]
 
@@ -93,9 +95,9 @@ def _id_of(line: str) -> str | None:
     return None
 
 
-def _answer(rendered: case_project.Rendered, admin_url: str, case: Case) -> dict[str, Any]:
+def _answer(rendered: case_project.Rendered, fresh: Fresh, case: Case) -> dict[str, Any]:
     try:
-        with scratch_database(admin_url) as url:
+        with fresh() as url:
             return to_json(case, judge(case, rendered, url))
     except TidegateError as error:
         return {"id": case.id, "error": error.detail}
@@ -111,16 +113,18 @@ def judge(case: Case, rendered: case_project.Rendered, url: str) -> Analysis:
         except psycopg.Error as error:
             raise ValueError(f"its setup fails with {error.sqlstate}: {error}") from None
     if case.kind == "sql":
-        facts = catalog(url, [case.upgrade])
+        facts = catalog(url, [case.upgrade], is_transactional=case.is_transactional)
         return verdict.analyse(case.upgrade, facts=facts, transactional=case.is_transactional)
     revision = rendered(case)
-    return verdict.analyse_each([revision], facts=catalog(url, revision.sql))[0]
+    if case_rehearsal.wants_rehearsal(revision, case.downgrade):
+        revision = case_rehearsal.rehearsed(revision, url, has_downgrade=case.downgrade is not None)
+    return verdict.analyse_each([revision], facts=catalog(url, [revision]))[0]
 
 
-def catalog(url: str, texts: Sequence[str]) -> Facts:
-    """What the target's catalog says about everything that the texts name: the one place that knows who reads it."""
+def catalog(url: str, inputs: list[str] | list[RevisionSql], *, is_transactional: bool = True) -> Facts:
+    """What the target's catalog says about everything that the inputs ask: the one place that knows who reads it."""
     with connect(url, application_name=APPLICATION) as conn:
-        return read_facts(conn, sorted(verdict.needed_tables(texts)))
+        return facts_for(conn, inputs, transactional=is_transactional)
 
 
 def to_json(case: Case, analysis: Analysis) -> dict[str, Any]:

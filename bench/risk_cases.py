@@ -14,6 +14,7 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -31,7 +32,7 @@ def main() -> int:
     except (OSError, UnicodeDecodeError) as error:
         print(f"The cases cannot be read: {error}", file=sys.stderr)
         return USAGE
-    answers = cases.judge_all(lines, options.database_url, workers=options.workers)
+    answers = cases.judge_all(lines, partial(cases.scratch_database, options.database_url), workers=options.workers)
     with options.out.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(answer, ensure_ascii=False) + "\n" for answer in answers)
     errors = sum("error" in answer for answer in answers)

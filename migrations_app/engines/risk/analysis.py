@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Literal
 
 from migrations_app.engines.risk.findings import Finding
@@ -102,19 +103,24 @@ class Analysis:
         code = next((finding.fails for finding in of_statements if finding.fails), None)
         return {"sqlstate": code, "message": _FAILURES.get(code, _REFUSED)} if code else None
 
+    @property
+    def _reached(self) -> Sequence[Judged]:
+        """The statements up to the first that PostgreSQL refuses: those after it never run."""
+        for count, statement in enumerate(self.statements, start=1):
+            if any(finding.fails for finding in statement.findings):
+                return self.statements[:count]
+        return self.statements
+
     def to_json(self) -> dict[str, Any]:
         """Exactly the contract of an analysis."""
-        lock = None
-        for statement in self.statements:
-            lock = stronger(lock, statement.lock)
         return {
             "dangerous": self.dangerous,
             "level": self.level,
             "statements": [statement.to_json() for statement in self.statements],
             "findings": [finding.to_json() for finding in self.of_revision],
             "hazards": self.hazards,
-            "lock": lock,
-            "rewrite": any(statement.rewrite for statement in self.statements),
+            "lock": reduce(stronger, (statement.lock for statement in self._reached), None),
+            "rewrite": any(statement.rewrite for statement in self._reached),
             "opaque": list(self.opaque),
             "facts": self.facts,
             "rehearsed": self.rehearsed,

@@ -33,6 +33,8 @@ __all__ = [
     "questions",
 ]
 
+_NO_TRANSACTION = "25001"
+"""Refused inside a transaction: before any lock is taken."""
 _WORST_FIRST = {"danger": 0, "hazard": 1, "advice": 2}
 
 
@@ -181,7 +183,8 @@ class _Judge:
             # Trees of some hundred levels cannot be walked; whatever runs there is as good as unseen.
             self._look(nested.opaque(statement, "it is nested too deeply to be read"), seen)
         found = seen.findings
-        if len(found) > 1:
+        if found:
+            seen.refused({finding.fails for finding in found})
             found.sort(key=lambda finding: _WORST_FIRST[finding.severity])
         return Judged(
             statement.index,
@@ -237,3 +240,11 @@ class _Seen:
     lock: str | None = None
     scan: bool = False
     rewrite: bool = False
+
+    def refused(self, codes: set[str | None]) -> None:
+        """What PostgreSQL will refuse leaves no table rewritten. Most of it takes its lock all the same."""
+        if codes != {None}:
+            self.rewrite = False
+        if _NO_TRANSACTION in codes:
+            self.lock = None
+            self.scan = False

@@ -12,8 +12,6 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     if (session.in_transaction or statement.inside) and _must_stand_alone(statement):
         where = f"from {statement.inside}" if statement.inside else "inside a transaction"
         message = f"{statement.kind} CONCURRENTLY cannot run {where}"
-        if statement.node_name == "vacuum_stmt":
-            message = f"VACUUM cannot run {where}"
         yield Hit(message, fails="25001")
 
 
@@ -22,8 +20,6 @@ def _must_stand_alone(statement: Statement) -> bool:
     match statement.node_name:
         case "reindex_stmt":
             return any(option.def_elem.defname == "concurrently" for option in node.params)
-        case "vacuum_stmt":
-            return bool(node.is_vacuumcmd)
         case "alter_table_stmt":
             details = [getattr(item.alter_table_cmd, "def") for item in node.cmds]
             return any(detail.partition_cmd.concurrent for detail in details)
@@ -33,7 +29,7 @@ def _must_stand_alone(statement: Statement) -> bool:
 RULE = Rule(
     id="concurrently-in-transaction",
     severity="hazard",
-    nodes=("index_stmt", "drop_stmt/OBJECT_INDEX", "reindex_stmt", "vacuum_stmt", "AT_DetachPartition"),
+    nodes=("index_stmt", "drop_stmt/OBJECT_INDEX", "reindex_stmt", "AT_DetachPartition"),
     what="A statement that PostgreSQL refuses inside a transaction.",
     why="PostgreSQL refuses it before it takes any lock, and the whole revision fails.",
     safe_way="with op.get_context().autocommit_block(): op.execute(...), alone in its revision, because entering"

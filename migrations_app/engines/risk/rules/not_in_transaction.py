@@ -27,7 +27,9 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         return
     name, node = statement.node_name, statement.node
     what = _WORDS.get(name, "")
-    if name == "reindex_stmt":
+    if name == "vacuum_stmt":
+        what = "VACUUM" if node.is_vacuumcmd else ""
+    elif name == "reindex_stmt":
         what = _WHOLE.get(node.kind, "")
     elif name == "cluster_stmt" and not node.HasField("relation"):
         what = "CLUSTER of all tables"
@@ -38,7 +40,7 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
 RULE = Rule(
     id="not-in-transaction",
     severity="hazard",
-    nodes=(*_WORDS, "reindex_stmt", "cluster_stmt"),
+    nodes=(*_WORDS, "reindex_stmt", "cluster_stmt", "vacuum_stmt"),
     what="A statement that PostgreSQL refuses inside a transaction.",
     why="The revision fails there (SQLSTATE 25001), and everything before it is rolled back.",
     safe_way="It is work for the operator of the server and not for a revision. If it has to be one: alone in a"

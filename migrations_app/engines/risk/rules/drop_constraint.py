@@ -7,7 +7,7 @@ from postgast import pg_query_pb2 as pg
 from migrations_app.engines.risk import expressions, names
 from migrations_app.engines.risk.definitions import constraint_of
 from migrations_app.engines.risk.facts import ConstraintFacts
-from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.findings import Hit, Rule, Severity
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
@@ -38,9 +38,11 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         what = _WORDS[known.kind] if known else "constraint"
         evidence = {"definition": known.definition} if known and known.definition else {}
         values = {"name": names.quoted(command.name)}
-        if _is_replaced(statement, session, name, command.name, known):
+        if replacement := _replacement(statement, session, name, command.name, known):
+            # In the same ALTER there is no moment without it.
+            severity: Severity = "advice" if replacement is statement else "hazard"
             message = f"The {what} {command.name} of {name} is dropped and made anew"
-            yield Hit(message, name, evidence=evidence, severity="hazard", values=values)
+            yield Hit(message, name, evidence=evidence, severity=severity, values=values)
             continue
         message = f"The {what} {command.name} of {name} is dropped: what it guaranteed is no longer true"
         is_refused = command.behavior != pg.DROP_CASCADE and _is_referenced(relation, known, session)
@@ -71,8 +73,10 @@ def _is_redundant(relation: Relation, known: ConstraintFacts | None) -> bool:
     return "is not null" in known.definition.lower() and relation.column(known.columns[0]).not_null is True
 
 
-def _is_replaced(statement: Statement, session: Session, table: str, name: str, known: ConstraintFacts | None) -> bool:
-    """Whether the same input adds it again: under the same name, or of the same kind over the same columns."""
+def _replacement(
+    statement: Statement, session: Session, table: str, name: str, known: ConstraintFacts | None
+) -> Statement | None:
+    """What adds it again: under the same name, or one of the same kind over the same columns."""
     for later in session.statements[statement.index :]:
         if later.node_name != "alter_table_stmt" or names.of_range(later.node.relation) != table:
             continue
@@ -81,8 +85,8 @@ def _is_replaced(statement: Statement, session: Session, table: str, name: str, 
                 added = constraint_of(getattr(item.alter_table_cmd, "def").constraint)
                 columns = added.columns or _read_columns(getattr(item.alter_table_cmd, "def").constraint)
                 if added.name == name or (known and (added.kind, set(columns)) == (known.kind, set(known.columns))):
-                    return True
-    return False
+                    return later
+    return None
 
 
 def _read_columns(definition: Node) -> tuple[str, ...]:

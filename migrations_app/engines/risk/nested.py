@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import postgast
-from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names, statements
+from migrations_app.engines.risk import names, overloads, statements
 from migrations_app.engines.risk.bodies import BodySql, plpgsql_body
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.row_loops import joined
@@ -24,7 +22,6 @@ OPAQUE = "opaque"
 
 _DEPTH = 8
 """Functions that call each other are followed this far."""
-_ONLY_OUT = (pg.FUNC_PARAM_OUT, pg.FUNC_PARAM_TABLE)
 _QUERIES = {
     "SelectStmt": "select_stmt",
     "InsertStmt": "insert_stmt",
@@ -123,59 +120,20 @@ def _calls(statement: Statement, calls: Sequence[Node], session: Session, depth:
         name = names.of_strings(call.funcname)
         plain = names.bare(name)
         made = session.functions.get(plain)
-        found = [made] if made is not None else _in_catalog(name, len(call.args), session)
+        found = [made] if made is not None else overloads.taking(name, len(call.args), session)
         if found and depth < _DEPTH:
             # Which of several overloads is meant depends on types that are not known here.
             unsure = statement.is_conditional or len(found) > 1
             for each in found:
                 yield from _function(replace(statement, is_conditional=unsure), each, plain, session, depth)
         elif found or (
-            not (_is_known(plain.lower()) and _is_plain(name)) and not _is_harmless_extension(name, session)
+            not (_is_known(plain.lower()) and _is_plain(name)) and not overloads.are_harmless(name, session)
         ):
             yield opaque(statement, f"{name}(): what this function does is not in the input")
 
 
 def _is_known(name: str) -> bool:
     return name in known_functions() or name in told_functions()
-
-
-def _in_catalog(name: str, given: int, session: Session) -> list[Statement]:
-    """The overloads of the target that take so many arguments, as their CREATE would be."""
-    found = []
-    for overload in session.facts.function(name) if session.facts else ():
-        if overload.extension and overload.language in ("c", "internal"):
-            continue
-        made = created(overload.definition)
-        if made is not None and _takes(made, given):
-            found.append(made)
-    return found
-
-
-@lru_cache(maxsize=256)
-def created(definition: str) -> Statement | None:
-    """A function by its CREATE FUNCTION; None where the catalog could not give one."""
-    with suppress(TidegateError, ValueError):
-        (statement,) = statements.parse(definition)
-        return statement
-    return None
-
-
-def _takes(made: Statement, given: int) -> bool:
-    """Whether a call with so many arguments may mean this function: those with defaults may be left out."""
-    parameters = [item.function_parameter for item in made.node.parameters]
-    is_procedure = made.node.is_procedure
-    taken = [each for each in parameters if is_procedure or each.mode not in _ONLY_OUT]
-    least = sum(not each.HasField("defexpr") and each.mode != pg.FUNC_PARAM_VARIADIC for each in taken)
-    is_open = any(each.mode == pg.FUNC_PARAM_VARIADIC for each in taken)
-    return least <= given and (is_open or given <= len(taken))
-
-
-def _is_harmless_extension(name: str, session: Session) -> bool:
-    """An extension's own function in C that promises to change nothing; PostgreSQL's planner relies on that, too."""
-    overloads = session.facts.function(name) if session.facts else ()
-    return bool(overloads) and all(
-        each.extension and each.language in ("c", "internal") and each.volatility in ("i", "s") for each in overloads
-    )
 
 
 def _is_plain(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from migrations_app.engines.risk import names, nested, statements
+from migrations_app.engines.risk import names, nested, overloads, statements
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.errors import TidegateError
@@ -26,7 +26,7 @@ def by_triggers(statement: Statement, session: Session) -> Iterator[Statement]:
         if not trigger.enabled or not events(trigger.definition) & event:
             continue
         for function in session.facts.function(trigger.function):
-            made = nested.created(function.definition)
+            made = overloads.created(function.definition)
             if made is not None:
                 for part in nested.of_function(made, f"the trigger {trigger.name}", statement, session):
                     if part.node_name != nested.OPAQUE:

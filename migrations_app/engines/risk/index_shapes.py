@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import expressions, names, new_table
+from migrations_app.engines.risk import expressions, look_ahead, names, new_table
 from migrations_app.engines.risk.facts import IndexFacts
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Session
@@ -57,32 +57,31 @@ def standing(table: str, statement: Statement, session: Session) -> Iterator[Sha
     """The valid indexes of the table before this statement: of the catalog, and those that the input made."""
     relation, key = session.relation(table), session.qualified(table)
     made = session.indexes.get(key, {})
+    constraints = relation.known_constraints()
+    carrying = {each.index for each in constraints}
     for index in relation.facts.indexes if relation.facts else ():
         if index.valid and index.name not in made:
-            yield _of_facts(index, {each.index for each in relation.known_constraints()})
+            yield _of_facts(index, carrying)
     yield from (of_statement(node) for node in made.values() if node is not None)
-    for constraint in relation.known_constraints():
+    for constraint in constraints:
         if constraint.kind in ("primary", "unique") and constraint.index is None:
             yield Shape(constraint.name, constraint.columns, True, is_key=True)
     if relation.is_made:
         # A key without a name is not among the constraints.
-        for each in session.statements[: max(statement.index, 0)]:
-            if each.node_name == "create_stmt" and session.qualified(names.of_range(each.node.relation)) == key:
+        for each in look_ahead.before(table, statement, session):
+            if each.node_name == "create_stmt":
                 yield from (Shape("the key", columns, True, is_key=True) for columns in new_table.read(each).keys)
 
 
 def following(table: str, statement: Statement, session: Session) -> Iterator[Shape]:
-    """The indexes and keys that the input makes on the table after this statement, or in it."""
-    key = session.qualified(table)
-    for each in session.statements[max(statement.index, 0) :]:
-        if each.node_name == "index_stmt" and session.qualified(names.of_range(each.node.relation)) == key:
+    """The indexes and keys that the input makes on the table after this statement."""
+    for each in look_ahead.after(table, statement, session):
+        if each.node_name == "index_stmt":
             yield of_statement(each.node)
-        elif each.node_name == "alter_table_stmt" and session.qualified(names.of_range(each.node.relation)) == key:
-            for item in each.node.cmds:
-                if item.alter_table_cmd.subtype == pg.AT_AddConstraint:
-                    constraint = getattr(item.alter_table_cmd, "def").constraint
-                    if constraint.contype in (pg.CONSTR_PRIMARY, pg.CONSTR_UNIQUE):
-                        yield Shape(constraint.conname, tuple(k.string.sval for k in constraint.keys), True)
+        for command in look_ahead.commands(each, pg.AT_AddConstraint):
+            constraint = getattr(command, "def").constraint
+            if constraint.contype in (pg.CONSTR_PRIMARY, pg.CONSTR_UNIQUE):
+                yield Shape(constraint.conname, tuple(key.string.sval for key in constraint.keys), True)
 
 
 def _of_facts(index: IndexFacts, of_constraints: set[str | None]) -> Shape:

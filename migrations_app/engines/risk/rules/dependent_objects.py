@@ -37,9 +37,11 @@ def _dropped(name: str, statement: Statement, session: Session) -> Iterator[Hit]
         found = list(dict.fromkeys(dependents.of_relation(relation, statement, session)))
         if found := [words for words in found if not _is_dropped(words, statement, session)]:
             yield _refused(f"{name} cannot be dropped", name, None, found, "2BP01")
-    is_made_anew = bridges.view_named(session.qualified(name), statement, session) is not None
-    if not is_made_anew and not _comes_again(name, statement, session):
-        yield from _broken(relation, name, None, "is dropped", session)
+    yield from (
+        hit
+        for hit in _broken(relation, name, None, "is dropped", session)
+        if not _comes_again(name, statement, session)
+    )
 
 
 def _altered(statement: Statement, session: Session) -> Iterator[Hit]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import foreign_keys, names
+from migrations_app.engines.risk import foreign_keys, look_ahead, names
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
@@ -13,26 +13,21 @@ from migrations_app.engines.risk.statements import Statement
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
     for added in foreign_keys.added(statement, session):
         constraint = added.key.definition
-        if (
-            not constraint.skip_validation
-            or added.made is not None
-            or _is_later(constraint.conname, statement, session)
-        ):
+        if not constraint.skip_validation or added.made is not None:
+            continue
+        if _is_later(constraint.conname, added.table, statement, session):
             continue
         message = f"The foreign key {added.key.name} of {added.table} stays NOT VALID"
         yield Hit(message, added.table, values={"name": names.quoted(constraint.conname or "the_name")})
 
 
-def _is_later(name: str, statement: Statement, session: Session) -> bool:
+def _is_later(name: str, table: str, statement: Statement, session: Session) -> bool:
     """Whether this input, or a later revision, validates it."""
     if not name:
         return False
-    for later in session.statements[statement.index :]:
-        if later.node_name == "alter_table_stmt":
-            for item in later.node.cmds:
-                command = item.alter_table_cmd
-                if command.subtype == pg.AT_ValidateConstraint and command.name == name:
-                    return True
+    for later in look_ahead.after(table, statement, session):
+        if any(command.name == name for command in look_ahead.commands(later, pg.AT_ValidateConstraint)):
+            return True
     texts = (text for revision in session.upcoming for text in revision.sql)
     return any(name in text and "VALIDATE" in text.upper() for text in texts)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names, new_table
+from migrations_app.engines.risk import look_ahead, new_table
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
@@ -27,14 +27,11 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
 
 def _gets_key(name: str, statement: Statement, session: Session) -> bool:
     """Whether the input adds one afterwards, as pg_dump does."""
-    key = session.qualified(name)
-    for later in session.statements[statement.index + 1 :]:
-        if later.node_name == "alter_table_stmt" and session.qualified(names.of_range(later.node.relation)) == key:
-            commands = (item.alter_table_cmd for item in later.node.cmds)
-            added = (getattr(each, "def").constraint for each in commands if each.subtype == pg.AT_AddConstraint)
-            if any(constraint.contype == pg.CONSTR_PRIMARY for constraint in added):
-                return True
-    return False
+    return any(
+        getattr(command, "def").constraint.contype == pg.CONSTR_PRIMARY
+        for later in look_ahead.after(name, statement, session)
+        for command in look_ahead.commands(later, pg.AT_AddConstraint)
+    )
 
 
 RULE = Rule(

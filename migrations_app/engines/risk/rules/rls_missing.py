@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import names, new_table
+from migrations_app.engines.risk import look_ahead, new_table
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
@@ -24,12 +24,8 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
 
 
 def _is_enabled(name: str, statement: Statement, session: Session) -> bool:
-    return any(
-        later.node_name == "alter_table_stmt"
-        and names.of_range(later.node.relation) in (name, session.qualified(name))
-        and any(item.alter_table_cmd.subtype == pg.AT_EnableRowSecurity for item in later.node.cmds)
-        for later in session.statements[statement.index + 1 :]
-    )
+    later = look_ahead.after(name, statement, session)
+    return any(any(look_ahead.commands(each, pg.AT_EnableRowSecurity)) for each in later)
 
 
 RULE = Rule(

@@ -34,19 +34,19 @@ CREATE SCHEMA public;
 @contextmanager
 def reused(admin_url: str, count: int) -> Iterator[Fresh]:
     """A source of at most `count` empty databases at a time."""
-    free: queue.Queue[str] = queue.Queue()
+    free: queue.Queue[tuple[str, psycopg.Connection]] = queue.Queue()
 
     @contextmanager
     def fresh() -> Iterator[str]:
-        url = free.get()
+        url, conn = free.get()
         try:
-            with psycopg.connect(url, autocommit=True) as conn:
-                conn.execute(EMPTY)
+            conn.execute(EMPTY)
             yield url
         finally:
-            free.put(url)
+            free.put((url, conn))
 
     with ExitStack() as made:
         for _ in range(count):
-            free.put(made.enter_context(scratch_database(admin_url)))
+            url = made.enter_context(scratch_database(admin_url))
+            free.put((url, made.enter_context(psycopg.connect(url, autocommit=True))))
         yield fresh

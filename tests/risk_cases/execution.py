@@ -25,8 +25,9 @@ from tests.risk_cases import contents
 USER_RELATIONS = """
     SELECT c.oid, c.relfilenode FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"""
-LOCKS = """SELECT DISTINCT mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted = %s
+LOCKS = """SELECT DISTINCT mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted
     AND relation = ANY (%s)"""
+WAITS = "SELECT mode, coalesce(relation = ANY (%s), false) FROM pg_locks WHERE pid = %s AND NOT granted"
 # PostgreSQL refuses these inside a transaction block; what they lock is gone before anybody can look.
 ALONE = ("CONCURRENTLY", "VACUUM", "CREATE DATABASE", "DROP DATABASE", "ALTER SYSTEM")
 PATIENCE_S = 3.0
@@ -51,7 +52,7 @@ class Observed:
         if conn.info.transaction_status == TransactionStatus.INERROR:
             return
         with conn.cursor() as cursor:
-            for (mode,) in cursor.execute(LOCKS, [conn.info.backend_pid, True, list(nodes)]).fetchall():
+            for (mode,) in cursor.execute(LOCKS, [conn.info.backend_pid, list(nodes)]).fetchall():
                 self.lock = stronger(self.lock, words(mode))
             now = dict(cursor.execute(USER_RELATIONS).fetchall())
             changed = [oid for oid, node in nodes.items() if now.get(oid, node) != node]
@@ -130,12 +131,12 @@ def _held(conn: psycopg.Connection, nodes: dict[int, int], mode: str) -> Iterato
 
 
 def _asked_for(url: str, thread: threading.Thread, started: list[int], nodes: dict[int, int]) -> str | None:
-    """The mode that the run waits for, or None when it ends without one."""
+    """The mode that the run waits for. None: it ends without one, or waits for our transaction, not for a table."""
     deadline = time.monotonic() + PATIENCE_S
     with psycopg.connect(url, autocommit=True) as conn:
         while thread.is_alive() and time.monotonic() < deadline:
-            if started and (rows := conn.execute(LOCKS, [started[0], False, list(nodes)]).fetchall()):
-                return words(rows[0][0])
+            for mode, of_table in conn.execute(WAITS, [list(nodes), *(started or [0])]):
+                return words(mode) if of_table else None
             time.sleep(0.005)
     return None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from migrations_app.engines.risk import mentions
-from migrations_app.engines.risk.facts import TableFacts
+from migrations_app.engines.risk import mentions, statements
+from migrations_app.engines.risk.facts import Facts, FunctionFacts, TableFacts
+from migrations_app.engines.risk.session import Session
 
 USERS = TableFacts("public", "users")
 
@@ -71,3 +72,21 @@ def test_a_column_of_another_table_is_not_meant(text: str) -> None:
 def test_in_the_function_of_a_trigger_new_and_old_are_rows_of_its_table() -> None:
     assert mentions.names_column("BEGIN NEW.name := lower(NEW.name); RETURN NEW; END", USERS, "name", of_row=True)
     assert not mentions.names_column("BEGIN NEW.nick := 'x'; RETURN NEW; END", USERS, "name", of_row=True)
+
+
+def naming(body: str, then: str = "SELECT 1") -> list[str]:
+    """The functions that break without `users`, of one whose body is this."""
+    function = FunctionFacts("public", "counted", definition=f"CREATE FUNCTION counted()\n LANGUAGE sql\n{body}\n")
+    facts = Facts(180000, {}, functions={"public.counted": (function,)})
+    session = Session(facts, server_version=180000, is_transactional=True, statements=statements.parse(then))
+    return mentions.functions(USERS, None, session)
+
+
+def test_a_body_that_is_only_text_breaks_unless_the_input_changes_it() -> None:
+    assert naming("AS $function$SELECT count(*) FROM users$function$") == ["public.counted"]
+    assert naming("AS $function$SELECT count(*) FROM orgs$function$") == []
+    assert naming("AS $f$SELECT count(*) FROM users$f$", "DROP FUNCTION counted()") == []
+
+
+def test_postgresql_itself_follows_what_a_body_in_plain_sql_names() -> None:
+    assert naming("BEGIN ATOMIC\n SELECT count(*) FROM users;\nEND") == []

@@ -15,7 +15,7 @@ from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_BODY = re.compile(r"\bAS\s+\$\w*\$")
+_BODY = re.compile(r"\bAS\s+(\$\w*\$)(.*)\1", re.DOTALL)
 _DML = re.compile(r"\s*(select|insert|update|delete|merge|with|copy|declare)\b", re.IGNORECASE)
 _NO_ALIAS = {
     "where", "set", "on", "join", "left", "right", "inner", "cross", "full", "natural", "group", "order", "limit",
@@ -80,10 +80,10 @@ def _candidates(session: Session) -> Iterator[FunctionFacts]:
 
 
 def _reads(function: FunctionFacts, table: TableFacts, column: str | None, *, of_row: bool) -> bool:
-    start = _BODY.search(function.definition)
-    if start is None:
+    found = _BODY.search(function.definition)
+    if found is None:
         return False
-    body = function.definition[start.end() :]
+    body = found[2]
     return names_table(body, table) if column is None else names_column(body, table, column, of_row=of_row)
 
 

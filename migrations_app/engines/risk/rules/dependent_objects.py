@@ -64,6 +64,7 @@ def _altered(statement: Statement, session: Session) -> Iterator[Hit]:
             dropped_before.add(f"generated column {relation.facts.qualified}.{command.name}")
             if told and command.behavior != pg.DROP_CASCADE:
                 yield _refused(f"{name}.{command.name} cannot be dropped", name, command.name, told, "2BP01")
+            yield from _goes_along(relation, name, command.name, statement)
             yield from _broken(relation, name, command.name, "is dropped", session)
         elif told := [words for words in told if words.startswith(_BLOCKS_TYPE)]:
             yield _refused(f"{name}.{command.name} cannot change its type", name, command.name, told, "0A000")
@@ -91,6 +92,25 @@ def _broken(relation: Relation, name: str, column: str | None, how: str, session
         what = f"{name}.{column}" if column else name
         message = f"{what} {how}, and {_listed(found, 'function')} will fail at the next call"
         yield Hit(message, name, column, evidence={"functions": found}, values={"name": names.quoted(found[0])})
+
+
+def _goes_along(relation: Relation, name: str, column: str, statement: Statement) -> Iterator[Hit]:
+    """Guarantees over this column and others, which PostgreSQL drops with it in silence. [measured on 15 and 18]"""
+    if relation.column(column).origin is None or relation.facts is None:
+        return
+    dropped = {
+        item.alter_table_cmd.name for item in statement.node.cmds if item.alter_table_cmd.subtype == pg.AT_DropColumn
+    }
+    constraints = relation.known_constraints()
+    keys = [(key.name, key.columns) for key in constraints if key.kind in ("primary", "unique", "exclude")]
+    carrying = {key.index for key in constraints}
+    keys += [(i.name, i.columns) for i in relation.facts.indexes if i.unique and i.name not in carrying]
+    for lost, columns in keys:
+        if column in columns and not set(columns) <= dropped:
+            message = f"Dropping {name}.{column} also drops {lost}, which keeps ({', '.join(columns)}) unique"
+            kept = ", ".join(names.quoted(each) for each in columns if each not in dropped)
+            safe_way = f"CREATE UNIQUE INDEX CONCURRENTLY ON {{table}} ({kept}) first, if these are to stay unique."
+            yield Hit(message, name, column, evidence={"lost": lost, "columns": list(columns)}, safe_way=safe_way)
 
 
 def _refused(message: str, name: str, column: str | None, found: list[str], sqlstate: str) -> Hit:

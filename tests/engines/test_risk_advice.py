@@ -49,7 +49,7 @@ def test_a_foreign_key_that_a_later_revision_validates_is_not_left_not_valid() -
 
 
 def test_keys_and_indexes_that_a_dump_adds_far_behind_its_tables_are_seen() -> None:
-    count = 1500
+    count = 900
     tables = [f"CREATE TABLE public.t{i} (id bigint NOT NULL, parent_id bigint);" for i in range(count)]
     keys = [f"ALTER TABLE ONLY public.t{i} ADD CONSTRAINT t{i}_pkey PRIMARY KEY (id);" for i in range(count)]
     found = rules("\n".join([*tables, *keys, "CREATE TABLE public.bare (line text);"]))

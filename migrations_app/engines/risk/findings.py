@@ -41,7 +41,7 @@ Check = Callable[["Statement", "Session"], Iterable[Hit]]
 Ask = Callable[["Statement", "Session"], Iterable[Question | None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
     """Fixed text plus one pure function. `safe_way` may name {table}, {table_name}, {column} and {name}.
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pkgutil
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -30,32 +29,45 @@ def _discover() -> dict[str, Rule]:
 
 RULES: Mapping[str, Rule] = _discover()
 
-_BY_NODE: dict[str, tuple[Rule, ...]] = {
-    node: tuple(rule for rule in RULES.values() if node in rule.nodes)
-    for node in {node for rule in RULES.values() for node in rule.nodes}
-}
-ON_LOCK, ON_HELD, ON_REVISION, ON_REHEARSAL = (
-    _BY_NODE.get(node, ()) for node in ("@lock", "@held", "@revision", "@rehearsal")
-)
 _SUBCOMMANDS = {number: name for name, number in pg.AlterTableType.items()}
 _OBJECTS = {number: name for name, number in pg.ObjectType.items()}
 _CONSTRAINTS = {number: name for name, number in pg.ConstrType.items()}
 _COLUMN, _CONSTRAINT = pg.AT_AddColumn, pg.AT_AddConstraint
 
 
-def rules_for(statement: Statement) -> tuple[Rule, ...]:
-    """The rules that want to see this statement, each once."""
-    name = statement.node_name
-    if name == "alter_table_stmt":
-        facets: list[str] = []
-        for command in statement.node.cmds:
-            facets.extend(_facets(command.alter_table_cmd))
-        return _wanting(tuple(facets))
-    if name == "drop_stmt":
-        return _wanting((name, f"{name}/{_OBJECTS[statement.node.remove_type]}"))
-    if name == "rename_stmt":
-        return _wanting((name, f"{name}/{_OBJECTS[statement.node.rename_type]}"))
-    return _BY_NODE.get(name, ())
+class Dispatch:
+    """Some rules, by what they want to see. A statement meets only those that want its kind."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._by_node: dict[str, tuple[Rule, ...]] = {}
+        for rule in rules:
+            for node in rule.nodes:
+                self._by_node[node] = (*self._by_node.get(node, ()), rule)
+        self._by_facets: dict[tuple[str, ...], tuple[Rule, ...]] = {}
+        self.on_lock, self.on_held, self.on_revision, self.on_rehearsal = (
+            self._by_node.get(node, ()) for node in ("@lock", "@held", "@revision", "@rehearsal")
+        )
+
+    def rules_for(self, statement: Statement) -> tuple[Rule, ...]:
+        """The rules that want to see this statement, each once."""
+        name = statement.node_name
+        if name == "alter_table_stmt":
+            facets: list[str] = []
+            for command in statement.node.cmds:
+                facets.extend(_facets(command.alter_table_cmd))
+            return self._wanting(tuple(facets))
+        if name == "drop_stmt":
+            return self._wanting((name, f"{name}/{_OBJECTS[statement.node.remove_type]}"))
+        if name == "rename_stmt":
+            return self._wanting((name, f"{name}/{_OBJECTS[statement.node.rename_type]}"))
+        return self._by_node.get(name, ())
+
+    def _wanting(self, facets: tuple[str, ...]) -> tuple[Rule, ...]:
+        found = self._by_facets.get(facets)
+        if found is None:
+            wanted = (rule for facet in facets for rule in self._by_node.get(facet, ()))
+            found = self._by_facets[facets] = tuple(dict.fromkeys(wanted))
+        return found
 
 
 def _facets(command: Node) -> list[str]:
@@ -70,9 +82,9 @@ def _facets(command: Node) -> list[str]:
     return [name]
 
 
-@lru_cache(maxsize=4096)
-def _wanting(facets: tuple[str, ...]) -> tuple[Rule, ...]:
-    return tuple(dict.fromkeys(rule for facet in facets for rule in _BY_NODE.get(facet, ())))
+EVERY = Dispatch(RULES.values())
+SERIOUS = Dispatch(rule for rule in RULES.values() if rule.severity != "advice")
+"""For inputs of thousands of statements, where advice would bury the dangers."""
 
 
 def _version() -> str:

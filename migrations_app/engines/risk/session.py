@@ -138,6 +138,8 @@ class Session:
         self.transaction = Transaction()
         self.touches: tuple[Touch, ...] = ()
         """The locks of the statement that the rules look at now, on existing tables."""
+        self.swept: tuple[Statement, Any] | None = None
+        """What `sweeps` found in the statement that the rules look at now."""
         self.is_revision = self.is_chunked = False
         self.is_resolved = False
         """A rehearsal has recorded what dynamic SQL really ran, so that it is no longer opaque."""

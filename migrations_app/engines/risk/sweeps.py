@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,8 +38,16 @@ class Sweep:
         return (", because its condition does not select any" if self.has_where else "") + through
 
 
-def of_statement(statement: Statement, session: Session) -> Iterator[Sweep]:
+def of_statement(statement: Statement, session: Session) -> Sequence[Sweep]:
     """What the statement does to every row of a table that may hold rows from before this input."""
+    # Several rules ask in turn about the same statement.
+    if session.swept is None or session.swept[0] is not statement:
+        session.swept = (statement, tuple(_found(statement, session)))
+    found: Sequence[Sweep] = session.swept[1]
+    return found
+
+
+def _found(statement: Statement, session: Session) -> Iterator[Sweep]:
     node = statement.node
     if (written := target(statement, session)) is None:
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from migrations_app.engines.risk import effects, locks, nested, registry, statements
+from migrations_app.engines.risk import effects, locks, nearby, nested, registry, statements
 from migrations_app.engines.risk.analysis import LEVELS, Analysis, Judged, combine
 from migrations_app.engines.risk.facts import Facts, Question
 from migrations_app.engines.risk.findings import Finding, Rule
@@ -140,6 +140,7 @@ class _Judge:
         self.session, self.revision, self.asked = session, revision, asked
         self.opaque: list[str] = [opaque] if opaque else []
         self.repeats = Repeats()
+        self.rules = registry.SERIOUS if len(session.statements) > nearby.WHOLE else registry.EVERY
 
     def all(self, parsed: Sequence[Statement]) -> Analysis:
         judged = tuple(map(self.judge, parsed))
@@ -149,12 +150,14 @@ class _Judge:
         """The statements, and what is to be said of the revision as a whole."""
         about = Statement(-1, 1, "", "@revision", revision)
         name = revision.revision
-        before = [replace(found, revision=name) for rule in registry.ON_REVISION for found in self._found(rule, about)]
+        before = self._of_revision(self.rules.on_revision, about, name)
         analysis = self.all(parsed)
-        rehearsed = registry.ON_REHEARSAL if revision.rehearsed is not None else ()
-        after = [replace(found, revision=name) for rule in rehearsed for found in self._found(rule, about)]
         is_rehearsed = revision.rehearsed is not None
+        after = self._of_revision(self.rules.on_rehearsal if is_rehearsed else (), about, name)
         return replace(analysis, of_revision=(*before, *after), rehearsed=is_rehearsed, revision=name)
+
+    def _of_revision(self, rules: Iterable[Rule], about: Statement, name: str) -> list[Finding]:
+        return [Finding(rule, hit, revision=name) for rule in rules for hit in rule.check(about, self.session)]
 
     def judge(self, statement: Statement) -> Judged:
         session = self.session
@@ -202,18 +205,18 @@ class _Judge:
     def _look(self, part: Statement, seen: _Seen) -> None:
         session = self.session
         if part.node_name == nested.OPAQUE:
-            self._apply_rules(registry.rules_for(part), part, seen)
+            self._apply_rules(self.rules.rules_for(part), part, seen)
             self.opaque.append(f"line {part.line}: {part.sql}")
             session.has_unseen_writes = True
             return
         prints = locks.footprint(part, session)
         session.touches = prints.touches
-        self._apply_rules(registry.rules_for(part), part, seen)
+        self._apply_rules(self.rules.rules_for(part), part, seen)
         if prints.touches:
             if prints.lock in BLOCKING:
-                self._apply_rules(registry.ON_LOCK, part, seen)
+                self._apply_rules(self.rules.on_lock, part, seen)
             if session.transaction.held:
-                self._apply_rules(registry.ON_HELD, part, seen)
+                self._apply_rules(self.rules.on_held, part, seen)
             session.past(part, prints.touches)
         seen.tables = tuple(dict.fromkeys((*seen.tables, *prints.tables))) if seen.tables else prints.tables
         seen.lock = stronger(seen.lock, prints.lock)
@@ -223,12 +226,10 @@ class _Judge:
     def _apply_rules(self, rules: Iterable[Rule], part: Statement, seen: _Seen) -> None:
         for rule in rules:
             if self.asked is None:
-                seen.findings.extend(self._found(rule, part))
+                for hit in rule.check(part, self.session):
+                    seen.findings.append(Finding(rule, hit, part.inside))
             elif rule.ask is not None:
                 self.asked.update((question, None) for question in rule.ask(part, self.session) if question)
-
-    def _found(self, rule: Rule, part: Statement) -> Iterable[Finding]:
-        return [Finding(rule, hit, part.inside) for hit in rule.check(part, self.session)]
 
 
 @dataclass(slots=True, eq=False)

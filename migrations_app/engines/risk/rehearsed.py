@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a revision did not get through. `type` is the exception's ("NotImplementedError"), `where` is file:line."""
+    """Why a revision did not get through. `type` is the exception's ("ValueError"), `where` is file:line."""
 
     type: str
     message: str
@@ -49,6 +49,16 @@ class RehearsedStatement:
     """It was put together and run inside the server by the statement before it (a DO block, a function), whose locks
     include its own. Values of a USING clause stay $1, $2."""
 
+    def told(self) -> dict[str, Any]:
+        return {
+            "sql": self.sql,
+            "locks": {table: lock for table, lock in self.locks.items() if table not in self.new_tables},
+            "rewritten": list(self.rewritten),
+            "autocommit": self.autocommit,
+            "dynamic": self.dynamic,
+            "sqlstate": self.sqlstate,
+        }
+
 
 @dataclass(frozen=True)
 class RehearsedRevision:
@@ -72,6 +82,27 @@ class RehearsedRevision:
     """Why it is not resolved, in words to put after the revision's name."""
     downgrade_tried: bool = False
     upgraded_again: bool = False
+
+    @property
+    def is_reversible(self) -> bool:
+        """Down and up again, and no difference anywhere."""
+        broken = self.up_error or self.down_error or self.again_error or self.differences or self.again_differences
+        return self.downgrade_tried and self.upgraded_again and not broken
+
+    def told(self) -> dict[str, Any]:
+        """What the doors answer: `statements` and `down` as they were sent, with the locks of each."""
+        errors = {name: getattr(self, name) for name in ("up_error", "down_error", "again_error")}
+        return {
+            "revision": self.revision,
+            "resolved": self.resolved,
+            "why_not": self.why_not,
+            "reversible": self.is_reversible,
+            "statements": [each.told() for each in self.up],
+            "down": None if self.down is None else [each.told() for each in self.down],
+            "differences": list(self.differences),
+            "again_differences": list(self.again_differences),
+            **{name: error and asdict(error) for name, error in errors.items()},
+        }
 
 
 @dataclass(frozen=True)

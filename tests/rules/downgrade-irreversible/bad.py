@@ -7,4 +7,4 @@ def upgrade():
 
 
 def downgrade():
-    raise NotImplementedError("the old names are gone")
+    raise RuntimeError("the old names are gone")

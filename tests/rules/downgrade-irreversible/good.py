@@ -8,5 +8,5 @@ def upgrade():
 
 def downgrade():
     if op.get_context().dialect.name != "postgresql":
-        raise NotImplementedError("only PostgreSQL can do this")
+        raise RuntimeError("only PostgreSQL can do this")
     op.drop_column("users", "nick")

@@ -19,6 +19,10 @@ _WITHOUT_RULE = {
     " looked for before a run, not in an analysis.",
     "IF [NOT] EXISTS left out": "A revision runs once, in a transaction, and the version table knows. With it, a table"
     " that differs goes unnoticed: that has a rule (if-not-exists-drift).",
+    "Privileges missing on new objects": "It would take the grants of the tables beside it and the default privileges,"
+    " which are not read yet.",
+    "Type changes that break only a function's body": "Variables and RETURN QUERY are not checked for their types:"
+    " change-type-visible says the general part.",
     "Several heads": "The planner refuses `head` then, and asks which one.",
     "A revision that was edited after it had been applied": "A plan holds what is still to run. Each bundle keeps the"
     " SHA-256 of every revision, but nothing compares it with the one that was applied yet.",

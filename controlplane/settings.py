@@ -31,6 +31,8 @@ if DEBUG and not set(ALLOWED_HOSTS) <= _LOCAL_HOSTS:
 TIDEGATE_KEYS = env.str("TIDEGATE_KEYS")  # "k2:<base64>,k1:<base64>": the first seals, all of them open
 TIDEGATE_BASE_URL = env.str("TIDEGATE_BASE_URL", default="http://127.0.0.1:8000").rstrip("/")
 TIDEGATE_STATE_DIR = Path(env.str("TIDEGATE_STATE_DIR", default=str(Path.home() / ".local/state/tidegate")))
+NOT_GIVEN = ""
+TIDEGATE_SCRATCH_URL = env.str("TIDEGATE_SCRATCH_URL", default=NOT_GIVEN)  # where rehearsals make their databases
 TIDEGATE_LEASE_S = env.int("TIDEGATE_LEASE_S", default=30)
 TIDEGATE_TICK_S = env.int("TIDEGATE_TICK_S", default=5)
 TIDEGATE_SLICE_S = env.int("TIDEGATE_SLICE_S", default=5)
@@ -194,6 +196,8 @@ CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {
     "tidegate.run_revisions": {"queue": "revisions"},
     "tidegate.run_backfill": {"queue": "backfill"},
+    "tidegate.rehearse": {"queue": "revisions"},
+    "tidegate.complete_plan": {"queue": "revisions"},
     "tidegate.refresh": {"queue": "revisions"},
 }
 CELERY_TASK_PUBLISH_RETRY = False  # the caller must not hang on a broker that is down: the row is the outbox

@@ -8,7 +8,7 @@ import socket
 from celery import shared_task
 
 from migrations_app import lifecycle
-from migrations_app.stages import execute, inventory, rollout, slices
+from migrations_app.stages import execute, inventory, plan, rehearse, rollout, slices
 
 
 def _owner() -> str:
@@ -23,6 +23,10 @@ def tick() -> None:
         lifecycle.hint("progress", rollout_id)
     for backfill_id in slices.sweep():
         lifecycle.hint("run_backfill", backfill_id)
+    for rehearsal_id in rehearse.sweep():
+        lifecycle.hint("rehearse", rehearsal_id)
+    for rollout_id in plan.sweep():
+        lifecycle.hint("complete_plan", rollout_id)
 
 
 @shared_task(name="tidegate.refresh")
@@ -41,6 +45,18 @@ def run_revisions(plan_id: str) -> None:
     rollout_id = execute.run(plan_id=plan_id, owner=_owner())
     if rollout_id:
         lifecycle.hint("progress", rollout_id)
+
+
+@shared_task(name="tidegate.rehearse")
+def rehearse_revisions(rehearsal_id: str) -> None:
+    if rehearse.work(rehearsal_id=rehearsal_id, owner=_owner()):
+        for rollout_id in plan.sweep():
+            lifecycle.hint("complete_plan", rollout_id)
+
+
+@shared_task(name="tidegate.complete_plan")
+def complete_plan(rollout_id: str) -> None:
+    plan.complete(rollout_id=rollout_id)
 
 
 @shared_task(name="tidegate.run_backfill")

@@ -17,6 +17,7 @@ NAMES: Mapping[str, str] = {
     "ruleset": "the risk rules",
     "verdict": "the risk verdict",
     "waivers": "a waiver that the verdict stands on",
+    "rehearsals": "a rehearsal that it was judged by",
     "parameters": "the parameters (timeouts, limits, waves)",
     "policies": "an environment's policy",
     "targets": "a target, its heads or its schema",

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from migrations_app.errors import Invalid
+
 BROKEN = frozenset({"failed", "inconsistent"})
 
 
@@ -37,6 +39,15 @@ class Outlook:
     due: tuple[str, ...]
     status: str
     reason: str
+
+
+def waves(targets: Sequence[str], given: Sequence[Sequence[str]] | None) -> list[list[str]]:
+    """The targets wave by wave; all at once unless told otherwise. Raises Invalid unless each is named once."""
+    if not given:
+        return [list(targets)]
+    if sorted(slug for wave in given for slug in wave) != sorted(targets):
+        raise Invalid.field("/waves", "The waves must name each target of the rollout once, and no other.")
+    return [list(wave) for wave in given if wave]
 
 
 def outlook(plans: Sequence[PlanView], *, asked: str, failure_budget: int, soak_s: float, now: datetime) -> Outlook:

@@ -53,7 +53,7 @@ POLICY: Mapping[str, Check] = {
     "expires_h": _number(1, 24 * 365, " hours"),
     "freeze": _only([], "an empty list"),
     "window": _only(None, "null"),
-    "require_rehearsal": _only(value_now=False, spelled="false"),
+    "require_rehearsal": _boolean,
     "max_lag_s": _number(0.1, 3600, " seconds"),
 }
 LIMITS: Mapping[str, Check] = {

@@ -33,6 +33,7 @@ SETTINGS = frozenset(
         "TIDEGATE_LEASE_S",
         "TIDEGATE_LOG_LEVEL",
         "TIDEGATE_RUN_WALL_S",
+        "TIDEGATE_SCRATCH_URL",
         "TIDEGATE_SECRETS_DIR",
         "TIDEGATE_SECRET_KEY",
         "TIDEGATE_SLICE_S",

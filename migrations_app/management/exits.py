@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from migrations_app.errors import TidegateError
-from migrations_app.models import Backfill, Rollout
+from migrations_app.models import Backfill, Rehearsal, Rollout
 
 
 class Exit(IntEnum):
@@ -26,6 +26,7 @@ BY_STATUS = {401: Exit.AUTH, 403: Exit.AUTH, 409: Exit.CONFLICT, 500: Exit.FAILE
 BY_CODE = {"target_unreachable": Exit.FAILED}
 ENDS = {
     "succeeded": Exit.DONE,
+    "done": Exit.DONE,
     "verified": Exit.DONE,
     "failed": Exit.FAILED,
     "rejected": Exit.REJECTED,
@@ -40,8 +41,10 @@ def of_error(error: TidegateError) -> Exit:
     return BY_CODE.get(error.code) or BY_STATUS.get(error.status, Exit.USAGE)
 
 
-def of_row(row: Rollout | Backfill, *, waited: bool = False) -> Exit:
+def of_row(row: Rollout | Backfill | Rehearsal, *, waited: bool = False) -> Exit:
     """What its status ends a command with. Still on its way is no failure, unless its end was waited for."""
+    if isinstance(row, Rehearsal):
+        return ENDS.get(row.status, Exit.TIMED_OUT if waited else Exit.DONE)
     if row.status == "stale" and row.expires_at and row.status_at >= row.expires_at and not row.started_at:
         return Exit.REJECTED  # its approval ran out before it started
     return ENDS.get(row.status, Exit.TIMED_OUT if waited else Exit.DONE)

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from migrations_app.management import render
-from migrations_app.models import Backfill, Environment, Project, Replica, Rollout, Step, Target
+from migrations_app.models import Backfill, Environment, Project, Rehearsal, Replica, Rollout, Step, Target
 from migrations_app.stages.inventory import Probe
 
 Json = dict[str, Any]
@@ -108,6 +108,7 @@ def _planned(row: Step) -> Json:
         "level": row.analysis.get("level"),
         "dangerous": row.analysis.get("dangerous"),
         "opaque": row.opaque,
+        "rehearsal": {"done": rehearsal is not None, "id": rehearsal, "recorded": row.recorded},
         "backfill": row.revision.backfill if row.kind == "backfill" else None,
     }
 
@@ -116,6 +117,21 @@ def findings(analysis: Json) -> list[Json]:
     """Those of the revision as a whole, then those of its statements."""
     of_statements = [finding for statement in analysis.get("statements", []) for finding in statement["findings"]]
     return [*analysis.get("findings", []), *of_statements]
+
+
+def rehearsal(row: Rehearsal) -> Json:
+    """As `GET rehearsals/{id}/` answers it."""
+    return {
+        "id": row.pk,
+        "target": row.target.slug,
+        "status": row.status,
+        "final": row.is_final,
+        "reason": row.reason,
+        "from": row.from_heads,
+        "to": row.to_heads,
+        **fields(row, "fingerprint notes server_version duration_s created_at started_at finished_at digest"),
+        "revisions": [each.told() for each in row.found.revisions] if row.found else [],
+    }
 
 
 def backfill(row: Backfill) -> Json:
@@ -172,6 +188,7 @@ def plan_text(row: Rollout) -> str:
             lines.append(f"  {part['kind']} {part['revision']} {part['message']} [{part['level'] or '-'}]")
             lines += [f"    ! {found['rule']}: {found['message']}" for found in part["findings"]]
             lines += [f"    ? {part['opaque']}"] if part["opaque"] else []
+            lines += ["    as a rehearsal recorded it:"] if part["rehearsal"]["recorded"] else []
             lines += [f"    {render.cell(part['backfill'])}"] if part["backfill"] else []
             lines += [f"    {line}" for sql in part["sql"] for line in f"{sql};".splitlines()]
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from migrations_app.models.access import Actor, ApiToken, IdempotencyRecord, Use
 from migrations_app.models.approvals import Approval
 from migrations_app.models.audit import AuditEvent, AuditHead
 from migrations_app.models.backfills import Backfill, Sample
+from migrations_app.models.rehearsals import Rehearsal
 from migrations_app.models.revisions import Bundle, Project, Revision
 from migrations_app.models.rollouts import LogLine, Rollout, Step, TargetPlan
 from migrations_app.models.targets import Environment, Replica, Target
@@ -21,6 +22,7 @@ __all__ = [
     "IdempotencyRecord",
     "LogLine",
     "Project",
+    "Rehearsal",
     "Replica",
     "Revision",
     "Rollout",

@@ -32,6 +32,9 @@ def of_rollout(rollout: Rollout) -> dict[str, Any]:
         "ruleset": RULESET_VERSION,
         "verdict": {"dangerous": rollout.dangerous, "hazards": sorted(_hazards(steps))},
         "waivers": [[row.pk, row.expires_at.isoformat(), row.revoked_at is not None] for row in used_by(steps)],
+        "rehearsals": [
+            [plan.target.slug, plan.rehearsal_id, plan.rehearsal_digest] for plan in plans if plan.rehearsal_id
+        ],
         "parameters": rollout.parameters,
         "policies": sorted((environment.name, environment.policy_version) for environment in environments),
         "targets": [_of_plan(plan, by_plan.get(plan.pk, [])) for plan in plans],

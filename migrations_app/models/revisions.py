@@ -6,10 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+import psycopg
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from migrations_app.engines.postgres import catalog
+from migrations_app.engines.risk.rehearsed import RehearsedRevision
 from migrations_app.engines.risk.revision_sql import RevisionSql
 from migrations_app.engines.runner.bundle import unpack
 from migrations_app.models.rows import StatusRow, new_id
@@ -62,6 +65,12 @@ class Bundle(models.Model):
         rows = self.revisions.in_order().values_list("revision", "down_revisions", "depends_on")
         return {revision: [*down, *depends] for revision, down, depends in rows}
 
+    def heads_on(self, conn: psycopg.Connection) -> tuple[str, ...]:
+        """The revisions at which the target of this connection stands, sorted; none where nothing was ever run."""
+        told = self.interpreter
+        found = catalog.read_heads(conn, version_table=told["version_table"], schema=told["version_table_schema"])
+        return found or ()
+
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def in_order(self) -> Self:
@@ -106,8 +115,11 @@ class Revision(StatusRow):
     def __str__(self) -> str:
         return f"{self.revision} {self.message}".strip()
 
-    def to_judge(self, direction: str = "up") -> RevisionSql:
-        """What the risk engine wants to know of it: of upgrade(), or ("down") of downgrade() alone."""
+    def to_judge(self, direction: str = "up", rehearsed: RehearsedRevision | None = None) -> RevisionSql:
+        """What the risk engine wants to know of it: of upgrade(), or ("down") of downgrade() alone.
+
+        `rehearsed` is what a rehearsal of these bytes on the schema in question has seen; of upgrades only.
+        """
         if direction == "down":
             return RevisionSql(
                 self.revision, self.down_statements, self.down_opaque or None, autocommit=self.down_autocommit
@@ -119,4 +131,5 @@ class Revision(StatusRow):
             autocommit=self.autocommit,
             source=self.source,
             downgrade=None if self.down_opaque else self.down_statements,
+            rehearsed=rehearsed,
         )

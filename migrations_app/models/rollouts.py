@@ -106,6 +106,10 @@ class TargetPlan(LeasedRow):
     fingerprint = models.CharField(max_length=64, help_text="of the schema that was planned against")
     expected_heads = models.JSONField(default=list, help_text="what our own last run left; from_heads at first")
     expected_fingerprint = models.CharField(max_length=64, help_text="likewise for the schema")
+    rehearsal = models.ForeignKey(
+        "Rehearsal", on_delete=models.PROTECT, null=True, related_name="plans", help_text="what it was judged by, too"
+    )
+    rehearsal_digest = models.CharField(max_length=80, blank=True, default="", help_text="of what it found")
     not_before = models.DateTimeField(null=True, help_text="when a lock that could not be had is tried again")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="tries at the lock since the last success")
 
@@ -139,6 +143,7 @@ class Step(StatusRow):
     statements = models.JSONField(default=list)
     autocommit = models.JSONField(default=list)
     opaque = models.TextField(blank=True, default="")
+    recorded = models.BooleanField(default=False, help_text="its statements are those that a rehearsal recorded")
     analysis = models.JSONField(default=dict)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -9,6 +9,7 @@ from django.conf import settings
 from migrations_app.engines import sealing
 from migrations_app.engines.postgres.address import Address, parse
 from migrations_app.engines.postgres.replication import ExpectedReplica
+from migrations_app.errors import Invalid, Unprocessable
 from migrations_app.models.targets import Replica, Target
 
 
@@ -41,3 +42,17 @@ def address_of(row: Target | Replica) -> Address:
 def expected_replicas(target: Target) -> list[ExpectedReplica]:
     """The replicas that must keep up, with their addresses where we know them."""
     return [ExpectedReplica(row.name, address_of(row) if row.url_sealed else None) for row in target.replicas.all()]
+
+
+def scratch_server() -> Address:
+    """The server on which rehearsals make their databases. Raises Unprocessable when none is configured."""
+    if not settings.TIDEGATE_SCRATCH_URL:
+        raise Unprocessable(
+            "Rehearsals need a PostgreSQL server to try things on, and none is configured. Set TIDEGATE_SCRATCH_URL to "
+            "a role with CREATEDB on a server of its own (docs/how-to/rehearse.md), then start Tidegate again.",
+            code="no_scratch_server",
+        )
+    try:
+        return parse(settings.TIDEGATE_SCRATCH_URL)
+    except Invalid as error:
+        raise Unprocessable(f"TIDEGATE_SCRATCH_URL: {error.detail}", code="no_scratch_server") from None

@@ -145,6 +145,22 @@ BACKFILL_FINAL = frozenset({"verified", "failed", "cancelled", "rejected", "stal
 BACKFILL_ACTIVE = frozenset({"running", "pausing", "cancelling", "verifying"})
 
 
+class RehearsalStatus(TextChoices):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+REHEARSAL_EDGES: Edges = {
+    ("waiting", "running"): "a worker, holding the lease",
+    ("running", "waiting"): "the target or the scratch server could not be used just now; it is tried again",
+    ("running", "done"): "every revision was tried, and what happened is kept",
+    ("running", "failed"): "no copy could be made, the project did not start, or the schema had changed meanwhile",
+}
+REHEARSAL_FINAL = frozenset({"done", "failed"})
+
+
 class SchemaState(TextChoices):
     """What the target's version table says beside its project's history. An observation, not a lifecycle."""
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models.functions import Now
 
+from migrations_app.errors import Invalid
 from migrations_app.models.rows import new_id
 from migrations_app.models.status import SchemaState
+
+if TYPE_CHECKING:
+    from migrations_app.models.revisions import Project
+
+MOST_TARGETS = 500  # of one rollout
 
 DEFAULT_POLICY: dict[str, Any] = {
     "approvals": 1,
@@ -47,6 +54,28 @@ class TargetQuerySet(models.QuerySet["Target"]):
     def listed(self) -> Self:
         """Targets with all that a row of a list shows, in one query each for target and replicas."""
         return self.select_related("environment", "project").prefetch_related("replicas").order_by("slug")
+
+    def chosen(
+        self, project: Project, targets: Sequence[Target] | None, selector: Mapping[str, Any] | None
+    ) -> list[Target]:
+        """The targets of a rollout: those that are named, or those that fit. Raises Invalid, with a pointer."""
+        if (targets is None) == (selector is None):
+            raise Invalid.field("/targets", "Name targets or a selector, one of the two.")
+        if selector is not None:
+            found = self.filter(project=project).select_related("environment")
+            if selector.get("environment"):
+                found = found.filter(environment__name=selector["environment"])
+            fitting = found.filter(labels__contains=selector.get("labels") or {})
+            targets = list(fitting.order_by("environment__order", "slug"))
+            if not targets:
+                raise Invalid.field("/selector", "No target fits the selector.")
+        targets = targets or []
+        for index, target in enumerate(targets):
+            if target.project_id != project.pk:
+                raise Invalid.field(f"/targets/{index}", f"{target} belongs to another project.")
+        if not targets or len({target.pk for target in targets}) != len(targets) or len(targets) > MOST_TARGETS:
+            raise Invalid.field("/targets", f"Name 1 to {MOST_TARGETS} different targets.")
+        return list(targets)
 
 
 class Target(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -14,7 +14,7 @@ from django.utils import timezone
 from migrations_app.engines import policy
 from migrations_app.engines.risk import waivers
 from migrations_app.models.access import User
-from migrations_app.models.revisions import Project
+from migrations_app.models.revisions import Project, Revision
 from migrations_app.models.rollouts import Rollout, Step
 from migrations_app.models.rows import new_id
 from migrations_app.models.targets import Environment, Target
@@ -99,6 +99,24 @@ def that_count(target: Target, *, author_id: int | None, revisions: Sequence[str
 def people_needed(environment: Environment) -> int:
     """How many people have to waive the same finding: as many as would have to approve it."""
     return max(1, int(environment.policy["approvals"]))
+
+
+def weigh(
+    analyses: Sequence[dict[str, Any]],
+    revisions: Sequence[Revision],
+    direction: str,
+    target: Target,
+    author_id: int | None,
+) -> list[dict[str, Any]]:
+    """The analyses as this target's environment takes them: without what enough reviewers have waived there."""
+    marked = [
+        waivers.mark(analysis, sha256=row.sha256, direction=direction)
+        for analysis, row in zip(analyses, revisions, strict=True)
+    ]
+    if not any(analysis["dangerous"] for analysis in marked):
+        return marked
+    accepted = that_count(target, author_id=author_id, revisions=[row.revision for row in revisions])
+    return [waivers.apply(analysis, accepted, needed=people_needed(target.environment)) for analysis in marked]
 
 
 def used_by(steps: Sequence[Step]) -> list[Waiver]:

@@ -17,8 +17,10 @@ from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.postgres.fingerprint import fingerprint
 from migrations_app.engines.risk import verdict
 from migrations_app.errors import TargetUnreachable, UnknownRevision, Unprocessable
-from migrations_app.models import Actor, Bundle, Project, Target
+from migrations_app.models import Actor, Bundle, Project, Rehearsal, Target
+from migrations_app.models.rehearsals import recipe_of
 from migrations_app.models.secrets import address_of
+from migrations_app.models.waivers import weigh
 
 
 def volumetrics(*, actor: Actor, target: Target) -> dict[str, Any]:
@@ -50,6 +52,42 @@ def locks(*, actor: Actor, target: Target) -> dict[str, Any]:
     return {"waiting": [asdict(item) for item in waiting], "old_transactions": [asdict(item) for item in old]}
 
 
+def pending(*, actor: Actor, target: Target) -> list[dict[str, Any]]:
+    """What is not applied on the target, in order of execution, each with what it risks there.
+
+    Waivers count as they would in a rollout of this actor's; a rehearsal that holds counts as in any.
+    """
+    bundle = target.project.bundle
+    if bundle is None:
+        raise Unprocessable(
+            f"{target.project} has no files yet: upload a bundle, or give it a folder.", code="no_bundle"
+        )
+    with _looking(actor, target) as conn:
+        heads = bundle.heads_on(conn)
+        done = history.applied(bundle.parents(), heads)
+        rows = [row for row in bundle.revisions.in_order() if row.revision not in done]
+        seen = Rehearsal.objects.holding(
+            bundle,
+            recipe_of(target.project.launch),
+            fingerprint=fingerprint(conn).sha256,
+            from_heads=heads,
+            revisions=[row.revision for row in rows],
+        )
+        parts = [row.to_judge(rehearsed=seen.of(row.revision) if seen else None) for row in rows]
+        facts = facts_for(conn, [part.as_sent() for part in parts])
+    judged = [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
+    return [
+        {
+            "revision": row.revision,
+            "message": row.message,
+            "level": analysis["level"],
+            "dangerous": analysis["dangerous"],
+            "findings": _findings(analysis),
+        }
+        for row, analysis in zip(rows, weigh(judged, rows, "up", target, actor.user_id), strict=True)
+    ]
+
+
 def analyse_revisions(
     *, actor: Actor, project: Project, first: str = "", last: str = "", target: Target | None = None
 ) -> dict[str, Any]:
@@ -77,6 +115,11 @@ def analyse_revisions(
     judged = zip(parts, verdict.analyse_each(parts, facts=facts), strict=True)
     kept = [analysis for part, analysis in judged if part.revision not in before]
     return verdict.combine(kept).to_json() | {"facts": "catalog" if target else "none"}
+
+
+def _findings(analysis: dict[str, Any]) -> list[dict[str, Any]]:
+    of_statements = [finding for statement in analysis["statements"] for finding in statement["findings"]]
+    return [*analysis.get("findings", []), *of_statements]
 
 
 def _resolved(bundle: Bundle, name: str) -> tuple[str, ...]:

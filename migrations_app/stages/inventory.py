@@ -136,6 +136,8 @@ def remove_target(*, actor: Actor, target: Target) -> None:
             raise Conflict(f"{target} has a rollout or backfill that has not ended. Cancel it first.")
         if target.plans.exists() or target.backfills.exists():
             raise Conflict(f"{target} has a history of rollouts or backfills, which must stay readable.")
+        if target.rehearsals.filter(plans__isnull=False).exists():
+            raise Conflict(f"Plans for other targets were judged by rehearsals of {target}, which must stay readable.")
         lifecycle.record(actor, "target.removed", target, {"address": target.address})
         target.delete()
 

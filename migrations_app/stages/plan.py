@@ -9,23 +9,24 @@ from typing import Any
 
 import psycopg
 from django.db import transaction
+from django.db.models.functions import Now
 
 from migrations_app import lifecycle
-from migrations_app.engines import digest, history, policy, settings_check
-from migrations_app.engines.backfill import declared
+from migrations_app.engines import digest, history, policy, schedule, settings_check
 from migrations_app.engines.postgres import catalog
 from migrations_app.engines.postgres.connect import connect
 from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.postgres.fingerprint import fingerprint
+from migrations_app.engines.postgres.sqlstate import classify
 from migrations_app.engines.risk import verdict, waivers
 from migrations_app.engines.runner import spawn
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.errors import Conflict, Invalid, TidegateError, Unprocessable
 from migrations_app.models import (
     Actor,
-    Backfill,
     Bundle,
     Project,
+    Rehearsal,
     Revision,
     Rollout,
     Step,
@@ -34,10 +35,13 @@ from migrations_app.models import (
     User,
     digest_inputs,
 )
-from migrations_app.models.secrets import address_of
-from migrations_app.models.waivers import people_needed, that_count
+from migrations_app.models.rehearsals import recipe_of
+from migrations_app.models.requirements import require_backfills
+from migrations_app.models.secrets import address_of, scratch_server
+from migrations_app.models.status import RolloutStatus
+from migrations_app.models.waivers import weigh
 
-MOST_TARGETS = 500
+WORKER = Actor.system("worker")
 LEVELS = ("low", "medium", "high", "critical")
 
 
@@ -54,30 +58,22 @@ class Draft:
     direction: str
     revisions: tuple[Revision, ...]
     analyses: tuple[dict[str, Any], ...]
+    rehearsal: Rehearsal | None
 
+    @property
+    def names(self) -> list[str]:
+        return [row.revision for row in self.revisions]
 
-def pending(*, actor: Actor, target: Target) -> list[dict[str, Any]]:
-    """What is not applied on the target, in order of execution, each with what it risks there.
+    @property
+    def must_be_rehearsed(self) -> bool:
+        """The policy asks for it. A downgrade never is: its plan asks for a person instead."""
+        return bool(self.target.environment.policy.get("require_rehearsal"))
 
-    Waivers count as they would in a rollout of this actor's.
-    """
-    lifecycle.require(actor, "probe", target)
-    bundle = _bundle(target.project)
-    with _open(target) as conn:
-        heads = _heads(conn, bundle)
-        done = history.applied(bundle.parents(), heads)
-        rows = [row for row in bundle.revisions.in_order() if row.revision not in done]
-        analyses = _weighed(_analyses(conn, rows, "up"), rows, "up", target, actor.user_id)
-    return [
-        {
-            "revision": row.revision,
-            "message": row.message,
-            "level": analysis["level"],
-            "dangerous": analysis["dangerous"],
-            "findings": _findings(analysis),
-        }
-        for row, analysis in zip(rows, analyses, strict=True)
-    ]
+    @property
+    def lacks_rehearsal(self) -> bool:
+        if not self.must_be_rehearsed or self.direction != "up":
+            return False
+        return self.rehearsal is None or bool(self.rehearsal.refusal(self.names))
 
 
 def create_rollout(
@@ -103,9 +99,10 @@ def create_rollout(
     lifecycle.require(actor, "propose", rollout)
     if not purpose.strip():
         raise Invalid.field("/reason", "Say why: the approver will read it.")
-    chosen = _chosen(project, targets, selector)
+    chosen = Target.objects.chosen(project, targets, selector)
     _refuse_busy(chosen)
-    by_wave = _waves(chosen, waves)
+    by_slug = {target.slug: target for target in chosen}
+    by_wave = [[by_slug[slug] for slug in wave] for wave in schedule.waves(list(by_slug), waves)]
     rollout.bundle = _bundle(project)
     rollout.parameters = {
         "waves": [[target.slug for target in wave] for wave in by_wave],
@@ -120,25 +117,58 @@ def create_rollout(
     return rollout
 
 
-def _chosen(project: Project, targets: Sequence[Target] | None, selector: Mapping[str, Any] | None) -> list[Target]:
-    if (targets is None) == (selector is None):
-        raise Invalid.field("/targets", "Name targets or a selector, one of the two.")
-    if targets is None:
-        assert selector is not None
-        found = Target.objects.filter(project=project).select_related("environment")
-        if selector.get("environment"):
-            found = found.filter(environment__name=selector["environment"])
-        targets = list(
-            found.filter(labels__contains=selector.get("labels") or {}).order_by("environment__order", "slug")
-        )
-        if not targets:
-            raise Invalid.field("/selector", "No target fits the selector.")
-    for index, target in enumerate(targets):
-        if target.project_id != project.pk:
-            raise Invalid.field(f"/targets/{index}", f"{target} belongs to another project.")
-    if not targets or len({target.pk for target in targets}) != len(targets) or len(targets) > MOST_TARGETS:
-        raise Invalid.field("/targets", f"Name 1 to {MOST_TARGETS} different targets.")
-    return list(targets)
+def sweep() -> list[str]:
+    """Every rollout that waited for rehearsals which have ended by now."""
+    waited = Rollout.objects.filter(status=RolloutStatus.PLANNING, plans__rehearsal__isnull=False)
+    open_ones = ("waiting", "running")
+    return list(waited.exclude(plans__rehearsal__status__in=open_ones).distinct().values_list("pk", flat=True))
+
+
+def complete(*, rollout_id: str) -> None:
+    """Plans once more what waited for its rehearsals, with what they found; or ends it with why not. Safe to repeat."""
+    rollout = Rollout.objects.select_related("project", "bundle", "author").get(pk=rollout_id)
+    plans = rollout.plans.select_related("rehearsal__target").order_by("wave", "target__slug")
+    rehearsals = [plan.rehearsal for plan in plans if plan.rehearsal is not None]
+    if rollout.status != RolloutStatus.PLANNING or not all(row.is_final for row in rehearsals):
+        return
+    drafts: list[Draft] = []
+    why = next(filter(None, map(_why_not, rehearsals)), "")
+    if not why:
+        try:
+            drafts = _drafts(rollout, _places(rollout), rollout.to)
+        except TidegateError as error:
+            why = error.detail
+        except psycopg.Error as error:
+            why = classify(error).advice
+    with transaction.atomic():
+        # Two workers may be here: one finds the plan complete. Whoever cancels it waits, and then finds it complete.
+        row = Rollout.objects.select_for_update().get(pk=rollout.pk)
+        if row.status != RolloutStatus.PLANNING:
+            return
+        if why:
+            _give_up(row, why)
+            return
+        row.plans.all().delete()
+        _keep(row, drafts, WORKER)
+
+
+def _why_not(rehearsal: Rehearsal) -> str:
+    if rehearsal.status == "failed":
+        return f"it could not be rehearsed on a copy of {rehearsal.target}'s schema: {rehearsal.reason}"
+    return rehearsal.refusal(rehearsal.revisions)
+
+
+def _places(rollout: Rollout) -> list[list[Target]]:
+    """The targets by wave, as they were proposed."""
+    rows = Target.objects.select_related("environment", "project").filter(plans__rollout=rollout)
+    by_slug = {target.slug: target for target in rows}
+    return [[by_slug[slug] for slug in wave if slug in by_slug] for wave in rollout.parameters["waves"]]
+
+
+def _give_up(rollout: Rollout, why: str) -> None:
+    lifecycle.advance(rollout, "failed", actor=WORKER, reason=why, finished_at=Now())
+    for step in Step.objects.filter(plan__rollout=rollout):
+        lifecycle.advance(step, "cancelled", actor=WORKER, reason=why, finished_at=Now())
 
 
 def _refuse_busy(targets: Sequence[Target]) -> None:
@@ -151,16 +181,6 @@ def _refuse_busy(targets: Sequence[Target]) -> None:
         )
 
 
-def _waves(chosen: Sequence[Target], waves: Sequence[Sequence[str]] | None) -> list[list[Target]]:
-    if not waves:
-        return [list(chosen)]
-    by_slug = {target.slug: target for target in chosen}
-    named = [slug for wave in waves for slug in wave]
-    if sorted(named) != sorted(by_slug):
-        raise Invalid.field("/waves", "The waves must name each target of the rollout once, and no other.")
-    return [[by_slug[slug] for slug in wave] for wave in waves if wave]
-
-
 def _bundle(project: Project) -> Bundle:
     if project.bundle is None:
         raise Unprocessable(f"{project} has no files yet: upload a bundle, or give it a folder.", code="no_bundle")
@@ -171,19 +191,6 @@ def _open(target: Target) -> psycopg.Connection:
     return connect(address_of(target), application_name="tidegate:plan", statement_timeout_ms=15_000)
 
 
-def _heads(conn: psycopg.Connection, bundle: Bundle) -> tuple[str, ...]:
-    told = bundle.interpreter
-    return catalog.read_heads(conn, version_table=told["version_table"], schema=told["version_table_schema"]) or ()
-
-
-def _destination(launch: Launch, to: str) -> tuple[tuple[str, ...], str]:
-    if to in {"head", "heads"} and launch.upgrade_to != ("heads",):
-        return launch.upgrade_to, "upgrade"
-    if to.startswith("-") or to == "base":
-        return (to,), "downgrade"
-    return (to,), "upgrade"
-
-
 def _drafts(rollout: Rollout, by_wave: Sequence[Sequence[Target]], to: str) -> list[Draft]:
     """Asks each target where it is, Alembic once for all what it would run, and the risk engine what that does."""
     bundle = rollout.bundle
@@ -192,8 +199,8 @@ def _drafts(rollout: Rollout, by_wave: Sequence[Sequence[Target]], to: str) -> l
     currents = []
     for target, _ in places:
         with _open(target) as conn:
-            currents.append(_heads(conn, bundle))
-    destination, direction = _destination(launch, to)
+            currents.append(bundle.heads_on(conn))
+    destination, direction = launch.destination(to)
     answers = spawn.plans(launch, folder, [spawn.Query(current, destination, direction) for current in currents])
     rows = {row.revision: row for row in bundle.revisions.in_order()}
     drafts = []
@@ -225,9 +232,18 @@ def _draft(
         identity = catalog.identity(conn)
         if (identity.system_identifier, identity.database_oid) != (target.system_identifier, target.database_oid):
             raise Unprocessable(f"Another database answers at the address of {target} than was registered.")
-        _require_backfills(conn, target, current, revisions, bundle)
-        analyses = _analyses(conn, revisions, short)
-        found = fingerprint(conn)
+        require_backfills(conn, target, current, revisions, bundle)
+        schema = fingerprint(conn).sha256
+        rehearsal = None
+        if short == "up":
+            rehearsal = Rehearsal.objects.holding(
+                bundle,
+                recipe_of(rollout.project.launch),
+                fingerprint=schema,
+                from_heads=current,
+                revisions=[row.revision for row in revisions],
+            )
+        analyses = _analyses(conn, revisions, short, rehearsal)
     parents = bundle.parents()
     after = history.applied(parents, current)
     names = {row.revision for row in revisions}
@@ -238,93 +254,47 @@ def _draft(
         identity=identity,
         from_heads=current,
         to_heads=tuple(sorted(history.heads(parents, after))),
-        fingerprint=found.sha256,
+        fingerprint=schema,
         direction=short,
         revisions=revisions,
-        analyses=tuple(_weighed(analyses, revisions, short, target, rollout.author_id)),
+        analyses=tuple(weigh(analyses, revisions, short, target, rollout.author_id)),
+        rehearsal=rehearsal,
     )
 
 
-def _analyses(conn: psycopg.Connection, revisions: Sequence[Revision], direction: str) -> list[dict[str, Any]]:
+def _analyses(
+    conn: psycopg.Connection, revisions: Sequence[Revision], direction: str, rehearsal: Rehearsal | None
+) -> list[dict[str, Any]]:
     """The analysis of each revision, in order: what an earlier one creates, renames or drops is known to the later."""
-    parts = [row.to_judge(direction) for row in revisions]
-    facts = facts_for(conn, parts)
+    parts = [row.to_judge(direction, rehearsal.of(row.revision) if rehearsal else None) for row in revisions]
+    facts = facts_for(conn, [part.as_sent() for part in parts])
     return [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
 
 
-def _weighed(
-    analyses: Sequence[dict[str, Any]],
-    revisions: Sequence[Revision],
-    direction: str,
-    target: Target,
-    author_id: int | None,
-) -> list[dict[str, Any]]:
-    """The analyses as this target's environment takes them: without what enough reviewers have waived there."""
-    marked = [
-        waivers.mark(analysis, sha256=row.sha256, direction=direction)
-        for analysis, row in zip(analyses, revisions, strict=True)
-    ]
-    if not any(analysis["dangerous"] for analysis in marked):
-        return marked
-    accepted = that_count(target, author_id=author_id, revisions=[row.revision for row in revisions])
-    return [waivers.apply(analysis, accepted, needed=people_needed(target.environment)) for analysis in marked]
-
-
-def _findings(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
-    of_statements = [finding for statement in analysis["statements"] for finding in statement["findings"]]
-    return [*analysis.get("findings", []), *of_statements]
-
-
-def _require_backfills(
-    conn: psycopg.Connection,
-    target: Target,
-    current: tuple[str, ...],
-    revisions: Sequence[Revision],
-    bundle: Bundle,
-) -> None:
-    """Refuses a contract revision while a backfill that it stands on is neither in this plan nor done on the target."""
-    coming = {row.revision for row in revisions}
-    applied = history.applied(bundle.parents(), current)
-    for row in revisions:
-        for needed in (row.requires or {}).get("backfills", []):
-            if needed in coming:
-                continue
-            before = bundle.revisions.filter(revision=needed).first()
-            if before is None or needed not in applied or not _is_backfilled(conn, target, before):
-                raise Unprocessable(
-                    f"{target}: revision {row.revision} ({row.message}) requires the backfill of {needed}, which is "
-                    "not finished there. Run that backfill first, then propose this again.",
-                    code="backfill_missing",
-                )
-
-
-def _is_backfilled(conn: psycopg.Connection, target: Target, before: Revision) -> bool:
-    """By our own record, or by the target itself: no row is left that the declared WHERE finds."""
-    if Backfill.objects.filter(target=target, status="verified", step__revision__revision=before.revision).exists():
-        return True
-    if not before.backfill:
-        return False
-    return declared.matches_nothing(conn, declared.from_literal(before.backfill, where_found=before.path))
-
-
 def _keep(rollout: Rollout, drafts: Sequence[Draft], actor: Actor) -> None:
+    """Keeps the plan. What the policy wants rehearsed first stays `planning`; else it is decided who must approve."""
     analyses = [analysis for draft in drafts for analysis in draft.analyses]
-    hazards = sorted({hazard for analysis in analyses for hazard in analysis["hazards"]})
-    dangers = sorted({rule for analysis in analyses for rule in waivers.open_rules(analysis)})
-    policies = [draft.target.environment.policy for draft in drafts]
     rollout.dangerous = any(analysis["dangerous"] for analysis in analyses)
     rollout.level = max((analysis["level"] for analysis in analyses), key=LEVELS.index, default="low")
-    quorum = policy.quorum(dangerous=rollout.dangerous, hazards=dangers or hazards, policies=policies)
-    reason = quorum.reason if rollout.dangerous else _told_waivers(analyses) or quorum.reason
-    rollout.approvals_required, rollout.approvals_reason = quorum.required, reason
-    rollout.save(force_insert=True)
+    lacking = [draft for draft in drafts if draft.lacks_rehearsal]
+    if lacking:
+        names = ", ".join(draft.target.slug for draft in lacking)
+        rollout.reason = f"is being rehearsed on a copy of {names}'s schema"
+        rollout.save()
+        for draft in drafts:
+            _keep_draft(rollout, draft, _asked(rollout, draft, actor) if draft in lacking else draft.rehearsal)
+        lifecycle.record(actor, "rollout.rehearsing", rollout, {"to": rollout.to, "purpose": rollout.purpose})
+        return
+    quorum, reason = _quorum(rollout, drafts, analyses)
+    rollout.approvals_required, rollout.approvals_reason = quorum, reason
+    rollout.save()
     for draft in drafts:
-        _keep_draft(rollout, draft)
+        _keep_draft(rollout, draft, draft.rehearsal)
     rollout.digest_inputs = digest.plain(digest_inputs.of_rollout(rollout))
     rollout.digest = digest.of(rollout.digest_inputs)
     rollout.save(update_fields=["digest_inputs", "digest"])
     lifecycle.record(actor, "rollout.planned", rollout, {"to": rollout.to, "purpose": rollout.purpose})
-    if rollout.approvals_required:
+    if quorum:
         lifecycle.advance(rollout, "awaiting_approval", actor=actor, reason=reason)
         return
     lifecycle.advance(rollout, "approved", actor=actor, reason=f"needs no approval: {reason}")
@@ -332,18 +302,37 @@ def _keep(rollout: Rollout, drafts: Sequence[Draft], actor: Actor) -> None:
         lifecycle.advance(step, "approved", actor=actor, reason="approved with its rollout")
 
 
-def _told_waivers(analyses: Sequence[dict[str, Any]]) -> str:
-    """Who took the dangers of a plan upon themselves, or "" when there are none."""
-    found = {
-        f"{finding['rule']} by {waiver['by']} until {waiver['expires_at'][:10]}"
-        for analysis in analyses
-        for finding in waivers.waived(analysis)
-        for waiver in [finding["waived"], *finding["waived"]["also"]]
-    }
-    return f"what is dangerous in it was waived: {', '.join(sorted(found))}" if found else ""
+def _quorum(rollout: Rollout, drafts: Sequence[Draft], analyses: Sequence[dict[str, Any]]) -> tuple[int, str]:
+    """How many people must approve, and why so many."""
+    hazards = sorted({hazard for analysis in analyses for hazard in analysis["hazards"]})
+    dangers = sorted({rule for analysis in analyses for rule in waivers.open_rules(analysis)})
+    if any(draft.must_be_rehearsed and draft.direction == "down" for draft in drafts):
+        dangers.append("a downgrade, which cannot be rehearsed")
+    policies = [draft.target.environment.policy for draft in drafts]
+    is_asked = rollout.dangerous or bool(dangers)
+    found = policy.quorum(dangerous=is_asked, hazards=dangers or hazards, policies=policies)
+    return found.required, found.reason if is_asked else waivers.told(analyses) or found.reason
 
 
-def _keep_draft(rollout: Rollout, draft: Draft) -> None:
+def _asked(rollout: Rollout, draft: Draft, actor: Actor) -> Rehearsal:
+    """The rehearsal that the draft waits for: a new one, or one that is on its way."""
+    scratch_server()
+    row, is_new = Rehearsal.objects.wanted(
+        draft.target,
+        rollout.bundle,
+        recipe_of(rollout.project.launch),
+        fingerprint=draft.fingerprint,
+        from_heads=draft.from_heads,
+        revisions=draft.names,
+    )
+    if is_new:
+        told = {"target": draft.target.slug, "to": rollout.to, "rollout": rollout.pk}
+        lifecycle.record(actor, "rehearsal.asked", row, told)
+        lifecycle.hint("rehearse", row.pk)
+    return row
+
+
+def _keep_draft(rollout: Rollout, draft: Draft, rehearsal: Rehearsal | None) -> None:
     plan = TargetPlan.objects.create(
         rollout=rollout,
         target=draft.target,
@@ -355,22 +344,37 @@ def _keep_draft(rollout: Rollout, draft: Draft) -> None:
         fingerprint=draft.fingerprint,
         expected_heads=list(draft.from_heads),
         expected_fingerprint=draft.fingerprint,
+        rehearsal=rehearsal,
+        rehearsal_digest=rehearsal.digest if rehearsal else "",
     )
     position = 0
     for row, analysis in zip(draft.revisions, draft.analyses, strict=True):
-        up = draft.direction == "up"
+        shown = _shown(row, draft)
         Step.objects.create(
             plan=plan,
             position=position,
             kind="revision",
             direction=draft.direction,
             revision=row,
-            statements=row.statements if up else row.down_statements,
-            autocommit=row.autocommit if up else row.down_autocommit,
-            opaque=row.opaque if up else row.down_opaque,
             analysis=analysis,
+            **shown,
         )
         position += 1
-        if row.backfill and up:
+        if row.backfill and draft.direction == "up":
             Step.objects.create(plan=plan, position=position, kind="backfill", revision=row)
             position += 1
+
+
+def _shown(row: Revision, draft: Draft) -> dict[str, Any]:
+    """What the step runs: rendered without a database, or, of what cannot be, as a rehearsal recorded all of it."""
+    if draft.direction == "down":
+        return {"statements": row.down_statements, "autocommit": row.down_autocommit, "opaque": row.down_opaque}
+    seen = draft.rehearsal.of(row.revision) if draft.rehearsal else None
+    if row.opaque and seen is not None and seen.resolved:
+        sent = [each for each in seen.up if not each.dynamic]  # what a block puts together is run by the block
+        return {
+            "statements": [each.sql for each in sent],
+            "autocommit": [each.autocommit for each in sent],
+            "recorded": True,
+        }
+    return {"statements": row.statements, "autocommit": row.autocommit, "opaque": row.opaque}

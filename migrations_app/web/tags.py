@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from migrations_app.models import Backfill, Rollout, Step, Target
+from migrations_app.models import Backfill, Rehearsal, Rollout, Step, Target
 from migrations_app.web import figures
 from migrations_app.web import sql as code
 
@@ -23,11 +23,11 @@ register.filter("python", code.python)
 register.filter("boxed", code.boxed)
 register.filter("has_hidden", code.has_hidden)
 
-_KINDS = {Rollout: "rollout", Step: "step", Backfill: "backfill"}
+_KINDS = {Rollout: "rollout", Step: "step", Backfill: "backfill", Rehearsal: "rehearsal"}
 
 
 @register.filter
-def partial(row: Rollout | Step | Backfill | Target) -> str:
+def partial(row: Rollout | Step | Backfill | Rehearsal | Target) -> str:
     """The template that says what the row's status means: `{% include row|partial %}`."""
     if isinstance(row, Target):
         return f"status/target/_{row.schema_state}.html"

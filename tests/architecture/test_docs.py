@@ -56,7 +56,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert [short(page) for page in PAGES if page.resolve() not in reached] == []
 
 
-@pytest.mark.parametrize("edges", ["REVISION_EDGES", "ROLLOUT_EDGES", "STEP_EDGES", "BACKFILL_EDGES"])
+@pytest.mark.parametrize("edges", ["REVISION_EDGES", "ROLLOUT_EDGES", "STEP_EDGES", "BACKFILL_EDGES", "REHEARSAL_EDGES"])
 def test_the_reference_lists_exactly_the_moves_that_there_are(edges: str) -> None:
     title = f"## A {edges.removesuffix('_EDGES').lower()}\n"
     page = (ROOT / "docs" / "reference" / "statuses.md").read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def test_the_reference_lists_exactly_the_moves_that_there_are(edges: str) -> Non
     assert set(drawn) == set(moves)
 
 
-@pytest.mark.parametrize("thing", ["Rollout", "Step", "Backfill"])
+@pytest.mark.parametrize("thing", ["Rollout", "Step", "Backfill", "Rehearsal"])
 def test_the_glossary_says_what_every_status_means(thing: str) -> None:
     page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     section = page.partition(f"## Statuses of a {thing.lower()}\n")[2].partition("\n## ")[0]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from migrations_app.models.status import BackfillStatus, RolloutStatus, StepStatus
+from migrations_app.models.status import BackfillStatus, RehearsalStatus, RolloutStatus, StepStatus
 from tests.architecture.tree import APP, CODE, ROOT, files, python, short
 
 DRAWERS = {"utils", "util", "helpers", "helper", "base", "common", "misc"}
@@ -17,7 +17,13 @@ RULES = APP / "engines" / "risk" / "rules"
 
 
 @pytest.mark.parametrize(
-    ("thing", "statuses"), [("rollout", RolloutStatus), ("step", StepStatus), ("backfill", BackfillStatus)]
+    ("thing", "statuses"),
+    [
+        ("rollout", RolloutStatus),
+        ("step", StepStatus),
+        ("backfill", BackfillStatus),
+        ("rehearsal", RehearsalStatus),
+    ],
 )
 def test_every_status_has_its_template(thing: str, statuses: type) -> None:
     folder = ROOT / "templates" / "status" / thing

@@ -4,7 +4,7 @@ import pytest
 
 from migrations_app.errors import AmbiguousHeads, Conflict, Invalid, UnknownRevision, Unprocessable
 from migrations_app.models import Rollout, Step
-from migrations_app.stages import plan
+from migrations_app.stages import examine, plan
 from tests.stages.conftest import alembic
 
 
@@ -134,7 +134,7 @@ def test_targets_and_selectors_are_checked(scene, shop_at):
 
 def test_pending_tells_order_level_and_danger(scene, shop_at):
     target = scene.target(shop_at("0010"))
-    found = plan.pending(actor=scene.actor(scene.alice), target=target)
+    found = examine.pending(actor=scene.actor(scene.alice), target=target)
     assert [(item["revision"], item["dangerous"]) for item in found] == [
         ("0011", True),
         ("0012", True),

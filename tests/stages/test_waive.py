@@ -9,7 +9,7 @@ from django.utils import timezone
 from migrations_app.engines import digest
 from migrations_app.errors import Conflict, Forbidden, Invalid
 from migrations_app.models import Actor, AuditEvent, LogLine, Rollout, Step, Waiver, digest_inputs
-from migrations_app.stages import access, discover, inventory, plan, rollout, waive
+from migrations_app.stages import access, discover, examine, inventory, rollout, waive
 from tests.stages.conftest import RECIPE, SHOP, SYSTEM
 
 
@@ -222,5 +222,5 @@ def test_the_unseen_is_waived_for_a_revision_as_a_whole_and_for_one_direction(sc
 def test_pending_weighs_as_a_rollout_of_the_same_person_would(scene, target, waiting):
     waived(scene, waiting)
     for user, expected in ((scene.alice, False), (scene.bob, True)):
-        first = plan.pending(actor=scene.actor(user), target=target)[0]
+        first = examine.pending(actor=scene.actor(user), target=target)[0]
         assert (first["revision"], first["dangerous"]) == ("0011", expected)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from migrations_app.api.serializers.decisions import Approvals, page_of
 from migrations_app.api.serializers.projects import findings_of
+from migrations_app.api.serializers.rehearsals import RehearsedRevision
 from migrations_app.api.serializers.strict import Instant, Shape, Strict
 from migrations_app.api.serializers.targets import project_field
 from migrations_app.models import Rollout, Step
@@ -82,6 +84,15 @@ class RolloutOut(RolloutRow):
         return {**RolloutRow(instance).data, **self.context}
 
 
+class StepRehearsal(RehearsedRevision):
+    """Only `done` when its plan was not judged by a rehearsal."""
+
+    done = serializers.BooleanField()
+    id = serializers.CharField(required=False)
+    target = serializers.CharField(required=False, help_text="whose schema was copied: one with the same fingerprint")
+    recorded = serializers.BooleanField(required=False, help_text="`sql` is what it recorded, as nothing else knows it")
+
+
 class PlannedStep(Shape):
     kind = serializers.CharField()
     direction = serializers.CharField(help_text="up | down")
@@ -109,8 +120,14 @@ class PlannedStep(Shape):
             if item.get("lock")
         ]
 
+    @extend_schema_field(StepRehearsal)
     def get_rehearsal(self, step: Step) -> dict[str, Any]:
-        return {"done": bool(step.analysis.get("rehearsed"))}
+        """`done`: the plan was judged by it."""
+        row, is_done = step.plan.rehearsal, bool(step.analysis.get("rehearsed"))
+        seen = row.of(step.revision.revision) if row and is_done and step.kind == "revision" else None
+        if row is None or seen is None:
+            return {"done": False}
+        return {"done": is_done, "id": row.pk, "target": row.target.slug, "recorded": step.recorded, **seen.told()}
 
     def get_backfill(self, step: Step) -> dict[str, Any] | None:
         return step.revision.backfill if step.kind == "backfill" else None

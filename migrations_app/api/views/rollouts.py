@@ -97,7 +97,9 @@ class RolloutPlan(RolloutDoor):
     def get(self, request: Request, pk: str) -> Response:
         """Exactly what was planned, and what the digest covers."""
         steps = Step.objects.select_related("revision").order_by("position")
-        plans = TargetPlan.objects.select_related("target").prefetch_related(Prefetch("steps", queryset=steps))
+        plans = TargetPlan.objects.select_related("target").prefetch_related(
+            Prefetch("steps", queryset=steps), "rehearsal__target"
+        )
         row = self.found(pk)
         return Response(PlanOut({"digest": row.digest, "plans": plans.filter(rollout=row)}).data)
 

@@ -23,7 +23,7 @@ from migrations_app.api.serializers.targets import (
 )
 from migrations_app.errors import Invalid
 from migrations_app.models import Target
-from migrations_app.stages import examine, inventory, plan
+from migrations_app.stages import examine, inventory
 
 
 class Targets(ListDoor):
@@ -78,7 +78,7 @@ class PendingRevisions(Door):
     @extend_schema(responses=Pending(many=True))
     def get(self, request: Request, slug: str) -> Response:
         """What is not applied there, in order of execution, each with what it risks on this very target."""
-        return Response(plan.pending(actor=self.actor, target=_found(slug)))
+        return Response(examine.pending(actor=self.actor, target=_found(slug)))
 
 
 class VolumetricsView(Door):

@@ -120,6 +120,17 @@ def waived(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def told(analyses: Sequence[Mapping[str, Any]]) -> str:
+    """Who took the dangers of a plan upon themselves, or "" when there are none."""
+    found = {
+        f"{finding['rule']} by {waiver['by']} until {waiver['expires_at'][:10]}"
+        for analysis in analyses
+        for finding in waived(analysis)
+        for waiver in [finding["waived"], *finding["waived"]["also"]]
+    }
+    return f"what is dangerous in it was waived: {', '.join(sorted(found))}" if found else ""
+
+
 def _lasting(accepted: Sequence[Accepted], subject: str) -> list[Accepted]:
     """Each person's waiver of the subject that lasts longest, the longest first: one person counts once."""
     by_person: dict[str, Accepted] = {}

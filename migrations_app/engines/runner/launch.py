@@ -62,6 +62,12 @@ class Launch:
         """The form that `from_json` reads back, and that goes into digests."""
         return asdict(self)
 
+    def destination(self, to: str) -> tuple[tuple[str, ...], str]:
+        """What people write ("head", a revision, "+n", "-n", "base") as Alembic takes it, with the direction."""
+        if to in {"head", "heads"} and self.upgrade_to != ("heads",):
+            return self.upgrade_to, "upgrade"
+        return (to,), "downgrade" if to.startswith("-") or to == "base" else "upgrade"
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Launch:
         """Raises `Invalid` with the pointer of the first field that is wrong."""

@@ -25,6 +25,7 @@ from migrations_app.engines.servers.clusters import (
 from migrations_app.errors import Unprocessable
 
 CONTROL_DATABASE = CONTROL_ROLE = "tidegate"
+SCRATCH = "tidegate_scratch"  # may create databases on the target's cluster, and see into none of the others
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -44,6 +45,7 @@ class Stack:
         return {
             "TIDEGATE_DATABASE_URL": self.control.url(CONTROL_DATABASE, CONTROL_ROLE),
             "TIDEGATE_BROKER_URL": self.broker.url,
+            "TIDEGATE_SCRATCH_URL": self.primary.url(SCRATCH, SCRATCH),
             "TIDEGATE_DEMO_PRIMARY_URL": self.primary.url(),
             "TIDEGATE_DEMO_REPLICA_URL": self.replica.url(),
         }
@@ -121,6 +123,7 @@ def _start_control(home: Path, bin_dir: Path, account: Account, *, durable: bool
 
 def _start_target(home: Path, bin_dir: Path, account: Account, *, durable: bool) -> tuple[Cluster, Cluster]:
     primary = start_cluster(home / "primary", bin_dir=bin_dir, account=account, durable=durable)
+    ensure_database(primary, SCRATCH, owner=SCRATCH)
     return primary, start_replica(primary, "replica")
 
 

@@ -8,7 +8,7 @@ from migrations_app.errors import TidegateError
 from migrations_app.management import door, proposing, shapes
 from migrations_app.management.door import Door, Options
 from migrations_app.management.exits import Exit
-from migrations_app.management.waiting import follow
+from migrations_app.management.waiting import follow, planned
 from migrations_app.stages import rollout
 
 
@@ -29,11 +29,17 @@ class Command(Door):
                 raise
             self.show(options, {"id": None, "status": "nothing_to_do", "reason": error.detail}, error.detail)
             return Exit.DONE
+        planned(row, wait_s=options["wait"], tell=self.tell)
         if row.status == "awaiting_approval":
             self.tell(f"It {row.reason}. To be decided at {shapes.page_of(row)}")
             self.tell(f"or with: manage.py approve {row.pk} --digest {row.digest} --as SOMEBODY")
             self.tell(f"Then go on with: manage.py rollout start {row.pk} --wait {options['wait']:g}")
             code = Exit.WAITING
+        elif row.status == "planning" or row.is_final:
+            code = follow(row, wait_s=0, tell=self.tell)
+            if row.status == "planning":
+                self.tell(f"Still planning. Once it is approved: manage.py rollout start {row.pk}")
+                code = Exit.TIMED_OUT
         else:
             row = rollout.start(actor=door.actor(options), rollout=row)
             code = follow(row, wait_s=options["wait"], tell=self.tell)

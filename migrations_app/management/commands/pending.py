@@ -8,7 +8,7 @@ from migrations_app.management import door, render
 from migrations_app.management.door import Door, Options
 from migrations_app.management.exits import Exit
 from migrations_app.models import Target
-from migrations_app.stages import plan
+from migrations_app.stages import examine
 
 
 class Command(Door):
@@ -22,7 +22,7 @@ class Command(Door):
     def act(self, options: Options) -> Exit:
         rows = Target.objects.select_related("project__bundle", "environment")
         target = door.one(rows, "target", slug=options["target"])
-        found = plan.pending(actor=door.actor(options), target=target)
+        found = examine.pending(actor=door.actor(options), target=target)
         shown = [{**row, "risks": sorted({finding["rule"] for finding in row["findings"]})} for row in found]
         names = ["revision", "message", "level", "dangerous", "risks"]
         self.show(options, found, render.columns(shown, names, empty=f"{target} is at head: nothing is pending."))

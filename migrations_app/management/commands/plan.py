@@ -20,4 +20,6 @@ class Command(Door):
         row = proposing.propose(options)
         data = {**shapes.rollout(row), "plan": shapes.plan(row)}
         self.show(options, data, f"{shapes.rollout_text(row)}\n\n{shapes.plan_text(row)}")
+        if row.status == "planning":
+            self.tell(f"It {row.reason}, and is planned again then: manage.py rollout plan {row.pk}")
         return exits.of_row(row)

@@ -34,19 +34,19 @@ CREATE SCHEMA public;
 @contextmanager
 def reused(admin_url: str, count: int) -> Iterator[Fresh]:
     """A source of at most `count` empty databases at a time."""
-    free: queue.Queue[tuple[str, psycopg.Connection]] = queue.Queue()
+    free: queue.Queue[str] = queue.Queue()
 
     @contextmanager
     def fresh() -> Iterator[str]:
-        url, conn = free.get()
+        url = free.get()
         try:
-            conn.execute(EMPTY)
+            with psycopg.connect(url, autocommit=True) as conn:  # not kept: a rehearsal clones it, and must be alone
+                conn.execute(EMPTY)
             yield url
         finally:
-            free.put((url, conn))
+            free.put(url)
 
     with ExitStack() as made:
         for _ in range(count):
-            url = made.enter_context(scratch_database(admin_url))
-            free.put((url, made.enter_context(psycopg.connect(url, autocommit=True))))
+            free.put(made.enter_context(scratch_database(admin_url)))
         yield fresh

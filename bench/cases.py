@@ -118,7 +118,7 @@ def judge(case: Case, rendered: case_project.Rendered, url: str) -> Analysis:
     revision = rendered(case)
     if case_rehearsal.wants_rehearsal(revision, case.downgrade):
         revision = case_rehearsal.rehearsed(revision, url, has_downgrade=case.downgrade is not None)
-    return verdict.analyse_each([revision], facts=catalog(url, [revision]))[0]
+    return verdict.analyse_each([revision], facts=catalog(url, [revision.as_sent()]))[0]
 
 
 def catalog(url: str, inputs: list[str] | list[RevisionSql], *, is_transactional: bool = True) -> Facts:

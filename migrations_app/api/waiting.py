@@ -28,9 +28,12 @@ class Seen:
 
 def settled(request: Request, look: Callable[[], Seen]) -> Seen:
     """What `look` sees once there is something to tell, or the time that the caller would wait is over."""
-    wait_s, known = _seconds(request), known_etag(request)
     seen = look()
-    known = known or seen.etag
+    return changed(look, seen, known_etag(request) or seen.etag, wait_s=_seconds(request))
+
+
+def changed(look: Callable[[], Seen], seen: Seen, known: str, *, wait_s: float) -> Seen:
+    """What `look` sees once it is final or differs from `known`, or the time is over; `seen` is how it stands now."""
     if not wait_s or seen.is_final or seen.etag != known or not _seats.acquire(blocking=False):
         return seen
     try:

@@ -12,7 +12,8 @@ from django.db.models.expressions import BaseExpression
 from django.db.models.functions import MD5, Cast, RowNumber
 
 from migrations_app.engines.risk.waivers import OPAQUE
-from migrations_app.models import Revision, Rollout, Step
+from migrations_app.models import Rehearsal, Revision, Rollout, Step
+from migrations_app.web.rehearsed import Seen, seen_in
 
 SEVERITIES = ("danger", "hazard", "advice")
 BLOCKS_READS = frozenset({"ACCESS EXCLUSIVE"})
@@ -55,7 +56,8 @@ class Risk:
 class Piece:
     """One revision or backfill as it will run; where its SQL or its risks differ between targets there are several.
 
-    `target` is one of the `targets_count` where it runs like this; rows and bytes are what was found there.
+    `target` is one of the `targets_count` where it runs like this; rows and bytes are what was found there, and
+    `seen` is what the rehearsal for it saw. `recorded`: the statements come from there, as nothing else knows them.
     """
 
     revision: Revision
@@ -66,6 +68,8 @@ class Piece:
     analysis: dict[str, Any]
     target: str
     targets_count: int = 1
+    recorded: bool = False
+    seen: Seen | None = None
 
     @property
     def risks(self) -> list[Risk]:
@@ -97,6 +101,7 @@ def pieces_of(rollout: Rollout) -> list[Piece]:
         F("kind"),
         F("direction"),
         F("opaque"),
+        F("recorded"),
         MD5(Cast("statements", TextField())),
         Cast("analysis__hazards", TextField()),
         Cast("analysis__waivers", TextField()),
@@ -105,10 +110,10 @@ def pieces_of(rollout: Rollout) -> list[Piece]:
         nth=Window(RowNumber(), partition_by=alike, order_by="id"),
         targets_count=Window(Count("id"), partition_by=alike),
     )
-    found = [
-        _piece(step, step.targets_count) for step in steps.filter(nth=1).select_related("revision", "plan__target")
-    ]
-    return sorted(found, key=_order)
+    first = list(steps.filter(nth=1).select_related("revision", "plan__target"))
+    names = {step.plan.rehearsal_id for step in first if step.plan.rehearsal_id}
+    rehearsals = Rehearsal.objects.select_related("target").in_bulk(names)
+    return sorted((_piece(step, rehearsals.get(step.plan.rehearsal_id)) for step in first), key=_order)
 
 
 def risks_of(pieces: Sequence[Piece]) -> list[Risk]:
@@ -139,7 +144,9 @@ def _order(piece: Piece) -> tuple[int, bool]:
     return (piece.revision.position if piece.direction == "up" else -piece.revision.position, piece.kind == "backfill")
 
 
-def _piece(step: Step, targets_count: int) -> Piece:
+def _piece(step: Any, rehearsal: Rehearsal | None) -> Piece:
+    """`step` as `pieces_of` annotates it."""
+    is_judged = step.kind == "revision" and (step.analysis or {}).get("rehearsed")
     return Piece(
         step.revision,
         step.kind,
@@ -148,7 +155,9 @@ def _piece(step: Step, targets_count: int) -> Piece:
         step.opaque,
         step.analysis or {},
         step.plan.target.slug,
-        targets_count,
+        step.targets_count,
+        step.recorded,
+        seen_in(rehearsal, step.revision.revision) if rehearsal and is_judged else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Max, OuterRef, Prefetch, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_app.errors import NotFound
-from migrations_app.models import LogLine, Rollout, Step, TargetPlan
+from migrations_app.models import LogLine, Rehearsal, Rollout, Step, TargetPlan
 from migrations_app.stages import approve, waive
 from migrations_app.stages import rollout as rollout_stage
 from migrations_app.web import waivers
@@ -21,7 +22,7 @@ from migrations_app.web.deciding import Refusal, decide, needs_name
 from migrations_app.web.forms import WaiverForm
 from migrations_app.web.freshness import freshness
 from migrations_app.web.live import etag_of, fragment, whole
-from migrations_app.web.people import actor_of
+from migrations_app.web.people import actor_of, may
 from migrations_app.web.pieces import pieces_of, risks_of
 from migrations_app.web.verdict import verdict
 
@@ -82,10 +83,12 @@ def operate(request: HttpRequest, rollout_id: str, verb: str) -> HttpResponse:
 def _find(rollout_id: str) -> Rollout:
     rows = Rollout.objects.select_related("project", "bundle", "author").defer("bundle__archive", "digest_inputs")
     steps = Step.objects.filter(plan__rollout=OuterRef("pk")).order_by().values("plan__rollout")
+    plans = TargetPlan.objects.filter(rollout=OuterRef("pk")).order_by().values("rollout")
     lines = LogLine.objects.filter(step__plan__rollout=OuterRef("pk")).order_by().values("step__plan__rollout")
     seen = rows.annotate(  # with the rollout's own version, all that the moving part depends on
         steps_version=Subquery(steps.annotate(sum=Sum("version")).values("sum")),
         backfills_version=Subquery(steps.annotate(sum=Sum("backfill__version")).values("sum")),
+        rehearsals_version=Subquery(plans.annotate(sum=Sum("rehearsal__version")).values("sum")),
         last_line=Subquery(lines.annotate(last=Max("id")).values("last")),
     )
     rollout = seen.filter(pk=rollout_id).first()
@@ -101,14 +104,17 @@ def _plans(rollout: Rollout) -> list[TargetPlan]:
     known = LogLine.objects.order_by("id") if rollout.last_line else LogLine.objects.none()  # type: ignore[attr-defined]  # annotated by _find
     lines = known[:LOG_LINES_SHOWN]
     found = rollout.plans.select_related("target__environment").prefetch_related(
-        Prefetch("steps", queryset=steps), Prefetch("steps__log", queryset=lines, to_attr="lines"), "target__replicas"
+        Prefetch("steps", queryset=steps),
+        Prefetch("steps__log", queryset=lines, to_attr="lines"),
+        Prefetch("rehearsal", queryset=Rehearsal.objects.listed()),
+        "target__replicas",
     )
     return list(found.order_by("wave", "id")[:PLANS_SHOWN])
 
 
 def _etag(request: HttpRequest, rollout: Rollout) -> str:
-    seen = [getattr(rollout, name) for name in ("version", "steps_version", "backfills_version", "last_line")]
-    return etag_of(rollout.pk, seen, request.user.pk)
+    names = ("version", "steps_version", "backfills_version", "rehearsals_version", "last_line")
+    return etag_of(rollout.pk, [getattr(rollout, name) for name in names], request.user.pk)
 
 
 def _moving(request: HttpRequest, rollout: Rollout, plans: list[TargetPlan]) -> dict[str, Any]:
@@ -152,6 +158,7 @@ def _page(
         "pieces": pieces,
         "risks": risks_of(pieces),
         "freshness": freshness(rollout, plans),
+        "may_rehearse": bool(settings.TIDEGATE_SCRATCH_URL) and may(request, "probe").allowed,
         "is_deciding": rollout.status in {"planning", "awaiting_approval", "approved", "rejected", "stale"},
         "refusal": refusal,
     }

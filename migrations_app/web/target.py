@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from migrations_app.errors import NotFound
-from migrations_app.models import Backfill, Revision, Rollout, Target
+from migrations_app.models import Backfill, Rehearsal, Revision, Rollout, Target
 from migrations_app.stages import inventory
 from migrations_app.web.people import actor_of, may
 
 SHOWN = 10
 PENDING_SHOWN = 50
+REHEARSALS_SHOWN = 5
 
 
 @require_safe
@@ -27,6 +29,8 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "pending": _pending(target),
         "rollouts": rollouts[:SHOWN],
         "backfills": Backfill.objects.listed().filter(target=target)[:SHOWN],
+        "rehearsals": Rehearsal.objects.listed().filter(target=target)[:REHEARSALS_SHOWN],
+        "can_rehearse": bool(settings.TIDEGATE_SCRATCH_URL),
         "may_probe": may(request, "probe"),
         "may_propose": may(request, "propose"),
     }

@@ -12,6 +12,7 @@ from migrations_app.web import (
     home,
     preferences,
     projects,
+    rehearsal,
     rollout,
     rollouts,
     target,
@@ -22,6 +23,7 @@ from migrations_app.web.people import reader
 
 _ID = r"(?P<{}>[a-z]+_[0-9a-f]{{32}})"
 _ROLLOUT = rf"^rollouts/{_ID.format('rollout_id')}"
+_REHEARSAL = rf"^rehearsals/{_ID.format('rehearsal_id')}"
 _BACKFILL = rf"^backfills/{_ID.format('backfill_id')}"
 
 urlpatterns = [
@@ -31,6 +33,8 @@ urlpatterns = [
     path("targets/new/", reader(targets.new), name="target-new"),
     path("targets/<slug:slug>/", reader(target.show), name="target"),
     path("targets/<slug:slug>/probe/", reader(target.probe), name="target-probe"),
+    path("targets/<slug:slug>/rehearse/", reader(rehearsal.ask), name="target-rehearse"),
+    re_path(rf"{_REHEARSAL}/$", reader(rehearsal.show), name="rehearsal"),
     path("projects/", reader(projects.index), name="projects"),
     path("projects/<slug:slug>/", reader(projects.show), name="project"),
     path("projects/<slug:slug>/sync/", reader(projects.sync), name="project-sync"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from migrations_app.engines import digest
+from migrations_app.engines.risk.rehearsed import Rehearsal as Rehearsed
+from migrations_app.engines.risk.rehearsed import RehearsedRevision
 from migrations_app.models import (
     Backfill,
     Bundle,
     Environment,
     Project,
+    Rehearsal,
     Replica,
     Revision,
     Rollout,
@@ -79,6 +83,25 @@ def target(slug: str, project: Project, environment: Environment, **fields: Any)
     )
     Replica.objects.create(target=row, name="r1", state="streaming", lag_bytes=0, lag_s=0.0)
     return row
+
+
+def rehearsal(target: Target, *found: RehearsedRevision, status: str = "done", **fields: Any) -> Rehearsal:
+    """One that has found this."""
+    bundle = target.project.bundle
+    assert bundle is not None
+    result = Rehearsed(found, server_version=180006, target_version=180006, fingerprint="f1", duration_s=1.5)
+    return Rehearsal.objects.create(
+        key=f"sha256:{secrets.token_hex(8)}",
+        bundle=bundle,
+        target=target,
+        fingerprint="f1",
+        from_heads=["a1"],
+        to_heads=["b2"],
+        revisions=[each.revision for each in found],
+        status=status,
+        result=result.to_json() if status == "done" else None,
+        **fields,
+    )
 
 
 def rollout(author: User, *targets: Target, status: str = "awaiting_approval", **fields: Any) -> Rollout:

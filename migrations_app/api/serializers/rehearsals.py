@@ -7,11 +7,15 @@ from typing import Any
 from rest_framework import serializers
 
 from migrations_app.api.serializers.strict import Instant, Shape, Strict
+from migrations_app.api.waiting import LONGEST_S
 from migrations_app.models import Rehearsal
 
 
 class RehearsalIn(Strict):
     to = serializers.CharField(default="head", max_length=200, help_text="head | a revision | +n")
+    wait = serializers.IntegerField(
+        min_value=0, max_value=LONGEST_S, default=0, help_text="seconds to wait for its end before the answer"
+    )
 
 
 class Refusal(Shape):

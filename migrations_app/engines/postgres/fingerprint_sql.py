@@ -156,5 +156,37 @@ PARTS = (
     SCHEMAS, EXTENSIONS, TABLES, VIEWS, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, TYPES, FUNCTIONS, TRIGGERS, POLICIES,
     RULES_AND_STATISTICS,
 )  # fmt: skip
-# The driver reads a percent sign as the start of a parameter; those of format() are doubled.
-CATALOG = (COMMON + "\nUNION ALL\n".join(PARTS)).replace("%", "%%").replace("%%(excluded)s", "%(excluded)s").encode()
+
+# What a revision may change as well, and production changes without one: only a rehearsal compares it. Privileges that
+# were granted and revoked again are spelled out where there was nothing before, so the default takes their place.
+BESIDE = """
+SELECT 'settings', name || '.settings', concat_ws(', ', 'options ' || reloptions::text,
+       CASE relreplident WHEN 'n' THEN 'replica identity nothing' WHEN 'f' THEN 'replica identity full' END)
+FROM rel WHERE relkind IN ('r', 'p', 'm') AND (reloptions IS NOT NULL OR relreplident = 'f' OR (relreplident = 'n'
+                                                                                               AND relkind <> 'm'))
+UNION ALL
+SELECT 'privileges', name || '.privileges',
+       array(SELECT unnest(coalesce(relacl, acldefault('r', relowner)))::text ORDER BY 1)::text
+FROM rel WHERE relkind IN ('r', 'p', 'v', 'm', 'f')
+UNION ALL
+SELECT 'comment', r.name || '.comment' || coalesce(' on ' || quote_ident(a.attname), ''), quote_literal(d.description)
+FROM pg_description d JOIN rel r ON d.classoid = 'pg_class'::regclass AND r.oid = d.objoid
+LEFT JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = d.objsubid AND d.objsubid > 0
+UNION ALL
+SELECT 'publication', quote_ident(p.pubname),
+       concat_ws(', ', CASE WHEN p.puballtables THEN 'all tables' END,
+                 (SELECT string_agg(r.name, ', ' ORDER BY r.name)
+                  FROM pg_publication_rel m JOIN rel r ON r.oid = m.prrelid WHERE m.prpubid = p.oid))
+FROM pg_publication p
+"""
+
+
+def _query(*parts: str) -> bytes:
+    # The driver reads a percent sign as the start of a parameter; those of format() are doubled.
+    return (COMMON + "\nUNION ALL\n".join(parts)).replace("%", "%%").replace("%%(excluded)s", "%(excluded)s").encode()
+
+
+CATALOG = _query(*PARTS)
+"""For the fingerprint of a target."""
+CATALOG_AND_BESIDE = _query(*PARTS, BESIDE)
+"""For the comparison of a schema before and after within a rehearsal."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from migrations_app.engines.postgres.address import Address
-from migrations_app.engines.postgres.fingerprint_sql import CATALOG
+from migrations_app.engines.postgres.fingerprint_sql import CATALOG_AND_BESIDE
 from migrations_app.engines.runner.interpreter import interpreter
 from migrations_app.engines.runner.launch import Launch
 from migrations_app.engines.runner.process import TERM_GRACE_S, Event, Process
@@ -20,7 +20,7 @@ from migrations_app.engines.runner.workdir import workdir
 
 Direction = Literal["upgrade", "downgrade"]
 LOCK_KEY = 7_264_617_265_686_561  # any: nobody else is in a scratch database
-LINES = CATALOG.decode().replace("%%", "%")  # the agent fills the one parameter in
+LINES = CATALOG_AND_BESIDE.decode().replace("%%", "%")  # the agent fills the one parameter in
 NAME = "tidegate:rehearsal"
 GRACE_S = 1.0  # to end by itself; there is nothing to lose in a scratch database
 

@@ -5,7 +5,8 @@
 Three files, made here with a fixed seed: `rows` is what most large files are (inserts and changes by key), `mixed` has
 a tenth of DDL among them, `ddl` has nothing but DDL and bulk changes with names of their own. squawk is started with
 its JSON reporter, into nothing: its usual one takes minutes over a file with many findings. Runs are interleaved,
-medians are told. Our time is that of `verdict.analyse` in a process that has loaded the rules; squawk's is that of its process.
+medians are told. Our time is that of `verdict.analyse` in a process that has loaded the rules; squawk's is that of its
+process.
 """
 
 from __future__ import annotations

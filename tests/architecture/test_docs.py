@@ -56,7 +56,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     assert [short(page) for page in PAGES if page.resolve() not in reached] == []
 
 
-@pytest.mark.parametrize("edges", ["REVISION_EDGES", "ROLLOUT_EDGES", "STEP_EDGES", "BACKFILL_EDGES", "REHEARSAL_EDGES"])
+@pytest.mark.parametrize(
+    "edges", ["REVISION_EDGES", "ROLLOUT_EDGES", "STEP_EDGES", "BACKFILL_EDGES", "REHEARSAL_EDGES"]
+)
 def test_the_reference_lists_exactly_the_moves_that_there_are(edges: str) -> None:
     title = f"## A {edges.removesuffix('_EDGES').lower()}\n"
     page = (ROOT / "docs" / "reference" / "statuses.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ own setup.sql; the others share tests/rules/setup.sql. The first line of an exam
     -- one transaction      the statements run in one transaction, as a revision does, and not in one each
     -- server: 100000       judged for this version of PostgreSQL only, and not run
 
-Rules about a whole revision have bad.py and good.py instead (`# needs: catalog` there): a revision file with upgrade()
+Rules about a whole revision have bad.py and good.py instead (`"""needs: catalog"""` there): a revision file with upgrade()
 and downgrade(), which is rendered without a database, judged, and run by Alembic. Those about a rehearsal are
 rehearsed.
 """
@@ -239,7 +239,7 @@ def test_a_revision_file_fires_as_it_should_with_a_catalog_and_without_and_alemb
     rule: str, kind: str, database: str
 ) -> None:
     example = Example(rule, kind)
-    if not (HERE / rule / f"{kind}.py").read_text().startswith("# needs: catalog"):
+    if not (HERE / rule / f"{kind}.py").read_text().startswith('"""needs: catalog'):
         check_findings(example, judged_file(rule, kind))
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute("DROP SCHEMA IF EXISTS public, app, fresh CASCADE")

@@ -1,4 +1,5 @@
-# needs: catalog
+"""needs: catalog"""
+
 import sqlalchemy as sa
 from alembic import op
 

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import kombu.exceptions
+import psycopg
 from celery import current_app
 from django.conf import settings
 from django.db import DatabaseError, connection
 
+from migrations_app.engines.rehearsal.programs import pg_dump_for
 from migrations_app.engines.runner import limits
 from migrations_app.engines.servers import binaries
-from migrations_app.models import User
-from migrations_app.stages import health
+from migrations_app.errors import TidegateError
+from migrations_app.models import Environment, Target, User
+from migrations_app.models.secrets import scratch_server
+from migrations_app.stages import health, rehearse
 
 # docs/reference/settings.md says what each is; a test keeps this list, that page and the source together.
 SETTINGS = frozenset(
@@ -76,6 +80,8 @@ def _examined() -> Iterator[Finding]:
         yield _people()
     if ready["broker"]:
         yield _workers()
+    if ready["database"] and ready["schema"]:
+        yield _scratch()
     yield _isolation()
     yield _servers()
 
@@ -151,6 +157,37 @@ def _workers() -> Finding:
             "workers", "stop", f"nobody listens on {', '.join(sorted(silent))}: start a worker with -Q for it"
         )
     return Finding("workers", "ok", f"{', '.join(sorted(told))}")
+
+
+def _scratch() -> Finding:
+    """Where rehearsals are made: whether the server is of use, and how like the targets' it is."""
+    if not settings.TIDEGATE_SCRATCH_URL:
+        strict = Environment.objects.filter(policy__require_rehearsal=True).values_list("name", flat=True)
+        what = "TIDEGATE_SCRATCH_URL names no server for rehearsals: docs/how-to/rehearse.md"
+        if strict:
+            return Finding("scratch", "stop", f"{what}. Rollouts in {', '.join(strict)} need them, and are refused")
+        return Finding("scratch", "warn", what)
+    told = Target.objects.values_list("server_version", flat=True).distinct()
+    versions = [version for version in told if version]
+    try:
+        server = scratch_server()
+        found = rehearse.check_server(server)
+        pg_dump = pg_dump_for(max(versions, default=found.server_version))
+    except TidegateError as error:
+        return Finding("scratch", "stop", error.detail)
+    except psycopg.Error:
+        return Finding("scratch", "stop", "the scratch server broke off while it was asked")
+    major, wrong = found.server_version // 10_000, []
+    others = sorted({version // 10_000 for version in versions} - {major})
+    if others:
+        wrong.append(
+            f"it runs PostgreSQL {major}, and targets run {', '.join(map(str, others))}: locks may differ there"
+        )
+    shared = Target.objects.filter(system_identifier=found.system_identifier).values_list("slug", flat=True)[:3]
+    if shared:
+        wrong.append(f"it is the server of {', '.join(shared)}: code that nobody approved yet runs beside their data")
+    says = f"rehearsals on PostgreSQL {major} at {server.host}:{server.port}, copied by {pg_dump}"
+    return Finding("scratch", "warn" if wrong else "ok", "; ".join([says, *wrong]))
 
 
 def _isolation() -> Finding:

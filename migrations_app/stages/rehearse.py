@@ -37,6 +37,7 @@ from migrations_app.models.status import RehearsalStatus
 log = logging.getLogger(__name__)
 WORKER = Actor.system("worker")
 NAME = "tidegate:rehearse"
+MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 RENEW_S = 5.0
 MOST_ATTEMPTS = 3
 RETRY_S = 10
@@ -80,6 +81,32 @@ def ask(*, actor: Actor, target: Target, to: str = "head") -> Rehearsal:
             lifecycle.record(actor, "rehearsal.asked", row, {"target": target.slug, "to": to})
             lifecycle.hint("rehearse", row.pk)
     return row
+
+
+def check_server(server: Address) -> catalog.Identity:
+    """Who answers there, once it is known to be of use. Raises Unreachable, or Unprocessable (no_scratch_server).
+
+    Never the server of our own database: what is rehearsed was not approved by anybody, and none of it may come near
+    the rows that say what is.
+    """
+    with connect(server, application_name=NAME) as conn:
+        found = catalog.identity(conn)
+        may_create = conn.execute(MAY_CREATE).fetchone()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT system_identifier::text FROM pg_control_system()")
+        own = cursor.fetchone()
+    if own == (found.system_identifier,):
+        raise Unprocessable(
+            "TIDEGATE_SCRATCH_URL names the server of Tidegate's own database. Revisions are rehearsed before anybody "
+            "approved them, so give them a server of their own.",
+            code="no_scratch_server",
+        )
+    if may_create != (True,) or found.is_standby:
+        raise Unprocessable(
+            f"No database can be made at {server}: give its role CREATEDB, and name a primary.",
+            code="no_scratch_server",
+        )
+    return found
 
 
 def sweep() -> list[str]:
@@ -140,7 +167,7 @@ class _Work:
         if recipe_of(project.launch) != row.recipe:
             raise Conflict(f"How {project} is started was changed since this was asked: ask again.")
         server, told = scratch_server(), bundle.interpreter
-        _refuse_control_server(server)
+        check_server(server)
         with copy_schema(
             address_of(row.target),
             server,
@@ -212,21 +239,6 @@ class _Work:
             # Locks the row: a worker that was given up for dead and comes late must not end it for the one after it.
             if self._renew():
                 lifecycle.advance(self.row, status, actor=WORKER, reason=reason, finished_at=Now(), **changes)
-
-
-def _refuse_control_server(server: Address) -> None:
-    """What is rehearsed was not approved by anybody: none of it may come near the rows that say what is."""
-    with connect(server, application_name=NAME) as conn:
-        found = catalog.identity(conn).system_identifier
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT system_identifier::text FROM pg_control_system()")
-        own = cursor.fetchone()
-    if own == (found,):
-        raise Unprocessable(
-            "TIDEGATE_SCRATCH_URL names the server of Tidegate's own database. Revisions are rehearsed before anybody "
-            "approved them, so give them a server of their own.",
-            code="no_scratch_server",
-        )
 
 
 def _told(result: Rehearsed) -> str:

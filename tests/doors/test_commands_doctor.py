@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 
 from migrations_app.errors import Conflict, Forbidden, Invalid, NotFound, TargetUnreachable, TidegateError
 from migrations_app.management import checkup, exits, render
-from migrations_app.models import User
+from migrations_app.models import Environment, Project, User
+from tests.doors import rows
 from tests.doors.command_line import PASSWORD, run
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,33 @@ def test_a_broken_key_is_a_stop(db: None, settings: Any) -> None:
     settings.TIDEGATE_KEYS = "k1:short"
     found = {finding.name: finding for finding in checkup.examine()}
     assert found["keys"].state == "stop"
+
+
+def test_the_doctor_says_how_the_scratch_server_compares(
+    db: None, settings: Any, shop: Project, production: Environment, primary_server_url: str
+) -> None:
+    assert checkup._scratch().state == "ok"
+    with psycopg.connect(primary_server_url) as conn:
+        own = conn.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+    assert own is not None
+    rows.target("shop-1", shop, production, server_version=150004, system_identifier=own[0], database_oid=1)
+    found = checkup._scratch()
+    assert found.state == "warn"
+    assert "targets run 15: locks may differ" in found.says
+    assert "it is the server of shop-1" in found.says
+
+
+def test_a_policy_that_wants_rehearsals_needs_a_scratch_server(
+    db: None, settings: Any, production: Environment
+) -> None:
+    settings.TIDEGATE_SCRATCH_URL = ""
+    assert checkup._scratch().state == "warn"
+    Environment.objects.update(policy={**production.policy, "require_rehearsal": True})
+    found = checkup._scratch()
+    assert (found.state, "Rollouts in production need them" in found.says) == ("stop", True)
+    settings.TIDEGATE_SCRATCH_URL = "postgresql://nobody:hunter2@127.0.0.1:1/none"
+    found = checkup._scratch()
+    assert (found.state, "hunter2" in found.says) == ("stop", False)
 
 
 def test_the_audit_is_verified_and_a_forged_entry_is_named(db: None, alice: User, bob: User) -> None:

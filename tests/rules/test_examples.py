@@ -10,9 +10,9 @@ own setup.sql; the others share tests/rules/setup.sql. The first line of an exam
     -- one transaction      the statements run in one transaction, as a revision does, and not in one each
     -- server: 100000       judged for this version of PostgreSQL only, and not run
 
-Rules about a whole revision have bad.py and good.py instead (`"""needs: catalog"""` there): a revision file with upgrade()
-and downgrade(), which is rendered without a database, judged, and run by Alembic. Those about a rehearsal are
-rehearsed.
+Rules about a whole revision have bad.py and good.py instead: a revision file with upgrade() and downgrade(), which is
+rendered without a database, judged, and run by Alembic. There "needs: catalog" is its docstring. Those about a
+rehearsal are rehearsed.
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import names
+from migrations_app.engines.risk.constants import constant
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Relation
 
@@ -25,6 +28,66 @@ def is_point(where: Node | None, relation: Relation) -> bool:
         return False
     column = names.bare(names.of_strings(inner(node.lexpr).fields))
     return is_constant(node.rexpr) and _is_unique(column, relation)
+
+
+def is_batch(where: Node | None, relation: Relation) -> bool:
+    """Whether the condition lets at most MANY_ROWS rows through: single rows, a stretch of an integer key, or a key
+    that is looked up in a query with a LIMIT."""
+    if where is None:
+        return False
+    parts = list(_joined_by_and(where))
+    if any(is_point(part, relation) or _is_limited(part, relation) for part in parts):
+        return True
+    low: dict[str, int] = {}
+    high: dict[str, int] = {}
+    for column, bottom, top in filter(None, map(_stretch, parts)):
+        if _is_unique(column, relation):
+            low |= {} if bottom is None else {column: bottom}
+            high |= {} if top is None else {column: top}
+    return any(high[column] - low[column] < MANY_ROWS for column in low.keys() & high.keys())
+
+
+def _joined_by_and(where: Node) -> Iterator[Node]:
+    node = inner(where)
+    if node.DESCRIPTOR.name == "BoolExpr" and node.boolop == pg.AND_EXPR:
+        for argument in node.args:
+            yield from _joined_by_and(argument)
+    else:
+        yield node
+
+
+def _stretch(node: Node) -> tuple[str, int | None, int | None] | None:
+    """The column that is compared with integers, and the lowest and highest value that it may have."""
+    if node.DESCRIPTOR.name != "A_Expr" or (column := _column(node.lexpr)) is None:
+        return None
+    if node.kind == pg.AEXPR_BETWEEN:
+        bottom, top = map(constant, node.rexpr.list.items)
+        return (column, bottom, top) if type(bottom) is int and type(top) is int else None
+    value, operator = constant(node.rexpr), names.of_strings(node.name)
+    if node.kind != pg.AEXPR_OP or type(value) is not int:
+        return None
+    if operator in ("<", "<="):
+        return column, None, value - (operator == "<")
+    return (column, value + (operator == ">"), None) if operator in (">", ">=") else None
+
+
+def _is_limited(node: Node, relation: Relation) -> bool:
+    """`id IN (SELECT id ... LIMIT 1000)`, by a key or the place of the row."""
+    if node.DESCRIPTOR.name != "SubLink" or node.sub_link_type != pg.ANY_SUBLINK:
+        return False
+    query, column = inner(node.subselect), _column(node.testexpr)
+    limit = constant(query.limit_count) if query.DESCRIPTOR.name == "SelectStmt" else None
+    return (
+        type(limit) is int
+        and limit <= MANY_ROWS
+        and column is not None
+        and (column == "ctid" or _is_unique(column, relation))
+    )
+
+
+def _column(node: Node) -> str | None:
+    node = inner(node)
+    return names.bare(names.of_strings(node.fields)) if node.DESCRIPTOR.name == "ColumnRef" else None
 
 
 def is_constant(node: Node) -> bool:

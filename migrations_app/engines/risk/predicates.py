@@ -22,15 +22,17 @@ _IRREFLEXIVE = {"<>", "!=", "<", ">"}
 _OPPOSITE = {"=": "<>", "<>": "=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "~~": "!~~", "!~~": "~~"}
 
 
-def selects_all(where: Node | None, scope: Scope, beside: Iterable[Node] = ()) -> bool:
+def selects_all(
+    where: Node | None, scope: Scope, beside: Iterable[Node] = (), *, joined_by: Node | None = None
+) -> bool:
     """Whether the rows that the predicate selects are, or may at once be, all rows of the table.
 
-    `beside` is what stands in USING or FROM next to the table.
+    `beside` is what stands in USING or FROM next to the table; `joined_by` is the ON of a MERGE.
     """
     if where is None:
         return True
     scope = subqueries.with_sources(scope, beside, fold)
-    scope = subqueries.with_joined_twins(scope, where, fold)
+    scope = subqueries.with_joined_twins(scope, where if joined_by is None else joined_by, fold)
     return fold(where, scope) in (Truth.TRUE, Truth.FLAT)
 
 
@@ -130,6 +132,8 @@ def _a_expr(node: Node, scope: Scope) -> Truth | None:
         return None if outcome is UNKNOWN else _of_value(outcome)
     if constants.is_volatile(left) or constants.is_volatile(right):
         return None
+    if operator == "=" and subqueries.joins_parent(left, right, scope):
+        return Truth.TRUE
     if scope.shape(left) == scope.shape(right) or _joins_twin(operator, left, right, scope):
         return Truth.TRUE if operator in _REFLEXIVE else Truth.FALSE if operator in _IRREFLEXIVE else None
     holds = constants.holds_for_any(operator, left, right) or subqueries.is_beyond_all(
@@ -187,6 +191,8 @@ def _null_test(node: Node, scope: Scope) -> Truth | None:
     if argument.DESCRIPTOR.name != "ColumnRef" or not scope.owns(argument, in_subquery=False):
         return None
     name = of_strings(argument.fields).rpartition(".")[2]
+    if (told := scope.is_null_everywhere(name)) is not None:
+        return _of_value(told is not is_not_null)
     not_null = scope.relation.column(name).not_null
     if not_null is None:
         # Without a catalog only the names that a key always has are taken for NOT NULL.

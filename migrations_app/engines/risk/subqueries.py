@@ -11,6 +11,7 @@ from postgast import pg_query_pb2 as pg
 from migrations_app.engines.risk.constants import UNKNOWN, compare, constant
 from migrations_app.engines.risk.names import Node, bare, inner, of_range, of_strings
 from migrations_app.engines.risk.scope import Scope, Truth
+from migrations_app.engines.risk.session import Relation, known_columns
 
 Fold: TypeAlias = Callable[[Node, Scope], Truth]
 _AGGREGATES = {"count", "sum", "min", "max", "avg", "bool_and", "bool_or", "array_agg", "string_agg"}
@@ -52,9 +53,59 @@ def sub_link(node: Node, scope: Scope, fold: Fold) -> Truth | None:
         inside = with_sources(scope, query.from_clause, fold)
         if not _has_aggregate(query) and fold(query.where_clause, inside) in (Truth.FALSE, Truth.NULL):
             return Truth.FALSE
-    if node.sub_link_type == pg.ANY_SUBLINK and operator == "=" and _is_own_column(node.testexpr, query, scope, fold):
-        return Truth.TRUE
-    return None
+    if node.sub_link_type != pg.ANY_SUBLINK or operator != "=":
+        return None
+    is_found = _is_own_column(node.testexpr, query, scope, fold) or _finds_parent(node.testexpr, query, scope)
+    return Truth.TRUE if is_found else None
+
+
+def _finds_parent(tested: Node, query: Node, scope: Scope) -> bool:
+    """`account_id IN (SELECT id FROM accounts)`, where a foreign key says that each is there."""
+    if len(query.target_list) != 1 or query.op != pg.SETOP_NONE or _is_cut(query) or query.HasField("where_clause"):
+        return False
+    return joins_parent(tested, query.target_list[0].res_target.val, replace(scope, parents=_parents(query, scope)))
+
+
+def _parents(query: Node, scope: Scope) -> dict[str, Relation]:
+    return dict(_plain(query.from_clause, scope)) if len(query.from_clause) == 1 else {}
+
+
+def _plain(sources: Iterable[Node], scope: Scope) -> Iterator[tuple[str, Relation]]:
+    """The tables among the sources that are read as they are, without those that are the changed table again."""
+    for source in map(inner, sources):
+        if source.DESCRIPTOR.name == "RangeVar" and (source.schemaname or source.relname not in scope.ctes):
+            relation = scope.session.relation(of_range(source))
+            if relation is not scope.relation:
+                yield source.alias.aliasname or source.relname, relation
+
+
+def joins_parent(left: Node, right: Node, scope: Scope) -> bool:
+    """Whether `left = right` holds for each row with some row beside it: a column without NULL and the key that its
+    validated foreign key points to."""
+    left, right = inner(left), inner(right)
+    if not scope.parents or left.DESCRIPTOR.name != "ColumnRef" or right.DESCRIPTOR.name != "ColumnRef":
+        return False
+    for own, other in ((left, right), (right, left)):
+        parent = _parent_of(other, scope)
+        if parent is not None and _parent_of(own, scope) is None and scope.owns(own, in_subquery=False):
+            column, key = _column(own) or "", _column(other) or ""
+            if scope.relation.column(column).not_null or scope.is_null_everywhere(column) is False:
+                return any(
+                    each.kind == "foreign" and each.validated and each.references is not None
+                    and each.columns == (column,) and each.referenced_columns == (key,)
+                    and scope.session.relation(each.references) is parent
+                    for each in scope.relation.known_constraints()
+                )  # fmt: skip
+    return False
+
+
+def _parent_of(reference: Node, scope: Scope) -> Relation | None:
+    """The table beside the changed one that the column is of."""
+    qualifier, _, column = of_strings(reference.fields).rpartition(".")
+    if qualifier:
+        return scope.parents.get(bare(qualifier))
+    having = [each for each in scope.parents.values() if column in known_columns(each)]
+    return having[0] if len(having) == 1 else None
 
 
 def _is_captured(tested: Node, query: Node, scope: Scope) -> bool:
@@ -88,7 +139,7 @@ def _exists(query: Node, scope: Scope, fold: Fold) -> Truth | None:
     folded = fold(where, inside)
     if folded in (Truth.FALSE, Truth.NULL):
         return Truth.FALSE
-    if folded is Truth.TRUE and reads_all_of(query.from_clause[0], scope, fold):
+    if folded is Truth.TRUE and (reads_all_of(query.from_clause[0], scope, fold) or inside.parents):
         return Truth.TRUE
     return None
 
@@ -133,13 +184,17 @@ def _column(node: Node) -> str | None:
 
 def with_sources(scope: Scope, sources: Iterable[Node], fold: Fold) -> Scope:
     """The scope with what stands in FROM or USING beside the table."""
+    sources = list(sources)
     twins = frozenset(alias for alias, node in _flat(sources) if reads_all_of(node, scope, fold))
-    return replace(scope, twins=scope.twins | twins)
+    plain = dict(_plain(sources, scope))
+    # A join beside it may leave out rows.
+    parents = plain if len(plain) == len(sources) else {}
+    return replace(scope, twins=scope.twins | twins, parents=parents)
 
 
 def with_joined_twins(scope: Scope, where: Node, fold: Fold) -> Scope:
     """The scope once it is clear whether a twin is joined by the same column somewhere in the predicate."""
-    return replace(scope, are_twins_joined=bool(scope.twins) and _joins(where, scope, fold))
+    return replace(scope, are_twins_joined=bool(scope.twins or scope.parents) and _joins(where, scope, fold))
 
 
 def _joins(node: Node, scope: Scope, fold: Fold) -> bool:
@@ -165,15 +220,18 @@ def is_whole_table(query: Node, scope: Scope, fold: Fold) -> bool:
     """Whether a query yields every row of the changed table: one source, nothing that filters, groups or limits."""
     if query.DESCRIPTOR.name != "SelectStmt" or len(query.from_clause) != 1:
         return False
-    limits = ("limit_count", "limit_offset", "having_clause")
-    if any(query.HasField(field) for field in limits) or query.group_clause:
-        return False
-    if not reads_all_of(query.from_clause[0], scope, fold):
+    if _is_cut(query) or not reads_all_of(query.from_clause[0], scope, fold):
         return False
     if not query.HasField("where_clause"):
         return True
     own = replace(scope, aliases=frozenset(alias for alias, _ in _flat(query.from_clause)))
     return fold(query.where_clause, own) is Truth.TRUE
+
+
+def _is_cut(query: Node) -> bool:
+    """Whether not every row of its source comes out."""
+    limits = ("limit_count", "limit_offset", "having_clause")
+    return any(query.HasField(field) for field in limits) or len(query.group_clause) > 0
 
 
 def _flat(sources: Iterable[Node]) -> Iterator[tuple[str, Node]]:

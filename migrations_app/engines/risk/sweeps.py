@@ -158,7 +158,9 @@ def _of_merge(node: Node, scope: Scope, relation: Relation, view: str | None) ->
         clause = item.merge_when_clause
         if clause.match_kind != pg.MERGE_WHEN_MATCHED or not joins_all:
             continue
-        if clause.HasField("condition") and not selects_all(clause.condition, scope, beside):
+        if clause.HasField("condition") and not selects_all(
+            clause.condition, scope, beside, joined_by=node.join_condition
+        ):
             continue
         if clause.command_type == pg.CMD_DELETE:
             yield Sweep("delete", relation, relation.name, alias, True, (), view)

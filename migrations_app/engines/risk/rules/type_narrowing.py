@@ -23,7 +23,7 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
             continue
         new = column_types.from_node(getattr(command, "def").column_def.type_name)
         old = column_types.parse(column.type) if column.type else None
-        reason = _reason(old, new, session)
+        reason = _reason(_undressed(old, session) if old else None, _undressed(new, session), session)
         if reason is None:
             continue
         was = f"from {old} " if old else ""
@@ -31,6 +31,13 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         known = evidence.of_column(relation, column) | {"to": str(new)} | ({"from": str(old)} if old else {})
         values = {"name": str(new)}
         yield Hit(message, name, command.name, evidence.in_words(relation), known, values=values)
+
+
+def _undressed(given: ColumnType, session: Session) -> ColumnType:
+    """The type that a domain is over. What its constraints do not allow makes the ALTER fail, and cuts nothing."""
+    known = session.facts.type_of(given.base) if session.facts and not given.dimensions else None
+    is_domain = known is not None and known.kind == "domain" and known.base
+    return column_types.parse(known.base) or given if known is not None and is_domain else given
 
 
 def _reason(old: ColumnType | None, new: ColumnType, session: Session) -> str | None:

@@ -14,11 +14,12 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     node = statement.node
     name = names.of_range(node.relation)
     relation = session.relation(name)
-    if not relation.is_existing or relation.is_view or (not node.relation.schemaname and name in statement.ctes):
+    is_cte = not node.relation.schemaname and name in statement.ctes
+    if names.is_catalog(name) or not relation.is_existing or relation.is_view or is_cte:
         return
     if not extent.may_be_many(relation):
         return
-    if node.HasField("where_clause") and extent.is_point(node.where_clause, relation):
+    if node.HasField("where_clause") and extent.is_batch(node.where_clause, relation):
         return
     message = f"{statement.kind} changes many rows of {name} in one statement"
     yield burden.hit(name, relation, message)

@@ -14,10 +14,12 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         return
     for touch in session.touches:
         relation = session.relation(touch.name)
-        # The same table once more is one long lock anyway, and its own rule says so.
-        if not (touch.scan or touch.rewrite) or relation.holds_nothing_old or session.qualified(touch.name) in locked:
+        if not (touch.scan or touch.rewrite) or relation.holds_nothing_old:
             continue
-        table, held = next(iter(locked.items()))
+        # The table itself first: what this reads or writes is then blocked for its whole length.
+        own = session.qualified(touch.name)
+        table = own if own in locked else next(iter(locked))
+        held = locked[table]
         does = "writes all of" if touch.rewrite else "reads all of"
         message = f"{statement.kind} {does} {touch.name} while this transaction keeps {table} locked"
         known = {"locked": sorted(locked), "since_statement": held.by}
@@ -28,7 +30,7 @@ RULE = Rule(
     id="work-after-exclusive-lock",
     severity="hazard",
     nodes=("@held",),
-    what="Long work is done while another table stays locked.",
+    what="Long work is done while a table stays locked by what came before.",
     why="ACCESS EXCLUSIVE, once taken, is kept until the commit. What would have been a moment becomes as long as the"
     " work that follows, and nobody can even read the locked table meanwhile.",
     safe_way="Split the revision: the statement that locks {name} alone in one, the long work on {table} in another; or"

@@ -19,7 +19,7 @@ ARGS ?=
 
 .PHONY: help
 help:  ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: venv
 venv: $(RUNTIME)  ## Make .venv and install what Tidegate needs to run
@@ -35,7 +35,15 @@ demo-once: $(RUNTIME)  ## Run the demo's story from end to end without a browser
 .PHONY: test
 test: $(DEV)  ## Run the tests on servers of their own; ARGS="-k word" are passed to pytest
 	scripts/ensure-chromium
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not score" $(ARGS)
+
+.PHONY: score
+score: $(DEV)  ## Judge the whole labelled set of the risk engine and hold it to its goals, some minutes
+	$(BIN)/python -m pytest -m score tests/risk_cases
+
+.PHONY: bench-risk
+bench-risk: $(DEV)  ## Measure how fast the risk engine judges, against squawk in the same run
+	$(BIN)/python bench/risk_speed.py
 
 .PHONY: check
 check: lint  ## Lint, types, layers, migrations, deployment settings: what CI asks besides the tests

@@ -36,7 +36,7 @@ def test_what_was_found_is_shown_with_its_locks_and_differences(carol: User, pla
     shown = show(carol, rows.rehearsal(place, FORGETS))
     assert "the way down and up again leaves something different" in shown
     assert "column public.old.x is new" in shown
-    assert "<td>ACCESS EXCLUSIVE</td>" in shown
+    assert "<code>public.old</code> <strong>ACCESS EXCLUSIVE</strong>" in shown
 
 
 def test_a_revision_that_fails_offers_to_rehearse_again_to_who_may(alice: User, carol: User, place: Target) -> None:

@@ -35,9 +35,9 @@ ANALYZE
 
 @pytest.fixture(scope="session", autouse=True)
 def read_histories_once() -> Iterator[None]:
-    """The same bytes give the same history and SQL: read with the real child once, then remembered."""
+    """The same bytes give the same history, SQL and order: read with the real child once, then remembered."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("history", "offline_sql"):
+        for name in ("history", "offline_sql", "plans"):
             patch.setattr(spawn, name, _remembered(getattr(spawn, name)))
         yield
 

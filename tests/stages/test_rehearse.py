@@ -10,7 +10,7 @@ from django.utils import timezone
 from migrations_app.api.serializers.projects import findings_of
 from migrations_app.errors import Forbidden, Invalid, Unprocessable
 from migrations_app.models import AuditEvent, Rehearsal, Step, Target
-from migrations_app.stages import access, discover, examine, inventory, plan, rehearse
+from migrations_app.stages import access, discover, examine, inventory, plan, rehearse, rollout
 from tests.engines.rehearsals import written
 from tests.stages.conftest import SYSTEM
 
@@ -20,6 +20,7 @@ for name in sorted(sa.inspect(op.get_bind()).get_table_names()):
     if name == "users":
         op.execute("ALTER TABLE users ADD COLUMN seen boolean")
 """
+LOOK_BACK = "op.drop_column('users', 'seen')"
 FORGETS = "op.create_index('users_by_mail', 'users', ['mail'])"
 REFUSED = "op.execute('ALTER TABLE customers ADD COLUMN x int')"
 
@@ -80,7 +81,7 @@ def house(scene, tmp_path):
 
 
 def test_opaque_code_that_a_rehearsal_resolves_is_shown_and_no_longer_dangerous(house, database_url, ask, scene):
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"))
+    home = house(look=(LOOK, LOOK_BACK))
     target = home.target(database_url, ask)
     before = scene.propose(target)
     assert (before.dangerous, before.status) == (True, "awaiting_approval")
@@ -105,42 +106,23 @@ def test_a_downgrade_that_forgets_something_is_found_in_the_plan(house, database
     assert "index public.users.users_by_mail is new" in found["message"]
 
 
-def test_what_holds_is_not_done_twice_and_serves_a_part_of_it(house, database_url, ask, scene):
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"), forgets=(FORGETS, "op.drop_index('users_by_mail')"))
+def test_what_holds_serves_a_part_of_it_and_twins_until_the_schema_changes(house, database_url, second_url, ask, scene):
+    home = house(look=(LOOK, LOOK_BACK), more=("op.add_column('users', sa.Column('more', sa.Text))", "pass"))
     target = home.target(database_url, ask)
     first = home.done(target)
-    assert home.ask(target).pk == first.pk
+    assert home.ask(home.target(second_url, ask, slug="house-2")).pk == home.ask(target).pk == first.pk
+    assert scene.propose(target, to="+1").plans.get().rehearsal == first
+    ask(database_url, "ALTER TABLE users ADD COLUMN phone text")
     row = scene.propose(target, to="+1")
-    assert row.plans.get().rehearsal == first
-
-
-def test_a_twin_with_the_same_schema_needs_no_rehearsal_of_its_own(house, database_url, second_url, ask):
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"))
-    first = home.done(home.target(database_url, ask))
-    assert home.ask(home.target(second_url, ask, slug="house-2")).pk == first.pk
-
-
-def test_a_changed_schema_asks_for_another_rehearsal(house, database_url, ask, scene):
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"))
-    target = home.target(database_url, ask)
-    first = home.done(target)
-    ask(database_url, "ALTER TABLE users ADD COLUMN phone text")
-    row = scene.propose(target)
     assert (row.plans.get().rehearsal, row.dangerous) == (None, True)
-    assert home.ask(target).pk != first.pk
+    second = home.ask(target)
+    ask(database_url, "ALTER TABLE users ADD COLUMN fax text")
+    rehearse.work(rehearsal_id=second.pk, owner="test")
+    second.refresh_from_db()
+    assert second.reason == "The schema of house-1 was changed since this was asked: ask again."
 
 
-def test_a_schema_that_changes_between_the_question_and_the_work_is_said(house, database_url, ask):
-    home = house(look=(LOOK, "pass"))
-    target = home.target(database_url, ask)
-    row = home.ask(target)
-    ask(database_url, "ALTER TABLE users ADD COLUMN phone text")
-    rehearse.work(rehearsal_id=row.pk, owner="test")
-    row.refresh_from_db()
-    assert (row.status, row.reason) == ("failed", "The schema of house-1 was changed since this was asked: ask again.")
-
-
-def test_a_revision_that_does_not_go_through_is_a_hazard_and_is_tried_again_when_asked_again(
+def test_a_revision_that_does_not_go_through_is_a_hazard_or_where_rehearsals_are_asked_for_the_end(
     house, database_url, ask, scene
 ):
     home = house(refused=(REFUSED, "pass"))
@@ -149,13 +131,18 @@ def test_a_revision_that_does_not_go_through_is_a_hazard_and_is_tried_again_when
     assert first.reason.startswith("revision refused fails: ")
     row = scene.propose(target)
     assert [f["rule"] for f in findings(row) if f["severity"] == "hazard"] == ["schema-drift"]
-    assert home.ask(target).pk != first.pk
-    assert Rehearsal.objects.get(pk=first.pk).is_superseded
-
-
-def test_a_policy_that_wants_a_rehearsal_lets_the_plan_wait_for_it(house, database_url, ask, scene):
     strict(scene)
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"))
+    row = scene.propose(Target.objects.get())  # under the policy as it is now
+    assert Rehearsal.objects.get(pk=first.pk).is_superseded  # what was in its way may have been mended
+    finish(row)
+    assert row.status == "failed"
+    assert row.reason.startswith("revision refused fails on a copy of house-1's schema: ")
+    assert set(Step.objects.filter(plan__rollout=row).values_list("status", flat=True)) == {"cancelled"}
+
+
+def test_a_policy_that_wants_a_rehearsal_lets_the_plan_wait_for_it(house, database_url, second_url, ask, scene):
+    strict(scene)
+    home = house(look=(LOOK, LOOK_BACK))
     row = scene.propose(home.target(database_url, ask))
     assert (row.status, row.reason) == ("planning", "is being rehearsed on a copy of house-1's schema")
     assert (row.digest, plan.sweep()) == ("", [])
@@ -164,23 +151,16 @@ def test_a_policy_that_wants_a_rehearsal_lets_the_plan_wait_for_it(house, databa
     assert Step.objects.get(plan__rollout=row).recorded
     assert scene.drive(scene.started(row)).status == "succeeded"
     assert ask(database_url, "SELECT seen FROM users") == [None]
+    assert scene.propose(home.target(second_url, ask, slug="house-2")).status == "approved"
 
 
-def test_a_plan_whose_rehearsal_shows_a_failure_ends_with_why(house, database_url, ask, scene):
+def test_a_plan_that_is_cancelled_while_it_is_rehearsed_stays_cancelled(house, database_url, ask, scene):
     strict(scene)
-    row = scene.propose(house(refused=(REFUSED, "pass")).target(database_url, ask))
-    finish(row)
-    assert row.status == "failed"
-    assert row.reason.startswith("revision refused fails on a copy of house-1's schema: ")
-    assert set(Step.objects.filter(plan__rollout=row).values_list("status", flat=True)) == {"cancelled"}
-
-
-def test_a_plan_that_was_rehearsed_before_waits_for_nothing(house, database_url, ask, scene):
-    strict(scene)
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"))
-    target = home.target(database_url, ask)
-    home.done(target)
-    assert scene.propose(target).status == "approved"
+    row = scene.propose(house(look=(LOOK, LOOK_BACK)).target(database_url, ask))
+    rollout.cancel(actor=scene.actor(scene.alice), rollout=row)
+    plan.complete(rollout_id=row.pk)
+    row.refresh_from_db()
+    assert (row.status, plan.sweep()) == ("cancelled", [])
 
 
 def test_a_downgrade_that_cannot_be_rehearsed_needs_a_person(scene, shop_at):
@@ -191,7 +171,7 @@ def test_a_downgrade_that_cannot_be_rehearsed_needs_a_person(scene, shop_at):
 
 
 def test_a_lost_worker_is_taken_over_and_cannot_end_it_later(house, database_url, ask):
-    home = house(look=(LOOK, "op.drop_column('users', 'seen')"))
+    home = house(look=(LOOK, LOOK_BACK))
     row = home.ask(home.target(database_url, ask))
     lost = Rehearsal.objects.due().claim(row.pk, owner="lost", lease_s=30)
     late = rehearse._Work(Rehearsal.objects.get(pk=row.pk), "lost", lost)

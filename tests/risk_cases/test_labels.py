@@ -16,6 +16,7 @@ from tests.risk_cases.execution import Observed, observe
 
 CASES = [read(line) for line in lines()]
 UNSEEN = {
+    "data-env-branch": "the branch that deletes is for another environment than this one",
     "catalog-write": "a statistic of the catalog holds no data of anybody",
 }
 

@@ -39,6 +39,17 @@ _RUNS_SQL = {
 }
 
 
+_COMPUTES = {
+    "PLpgSQL_stmt_assign": "expr",
+    "PLpgSQL_stmt_return": "expr",
+    "PLpgSQL_stmt_if": "cond",
+    "PLpgSQL_if_elsif": "cond",
+    "PLpgSQL_stmt_while": "cond",
+}
+_ENDS = {"PLpgSQL_stmt_commit": "COMMIT", "PLpgSQL_stmt_rollback": "ROLLBACK"}
+_ASSIGNED = re.compile(r"[^=]*?:?=")
+
+
 @dataclass(frozen=True, slots=True)
 class BodySql:
     """One piece of SQL in a body. `sql` is None when it is only known at run time; then `source` is its expression."""
@@ -153,9 +164,20 @@ def _own_sql(name: str, content: Any, is_conditional: bool) -> Iterator[BodySql]
         return
     if (field := _RUNS_SQL.get(name)) and (query := _query(content, field)):
         yield BodySql(query, query, is_conditional)
+    if (field := _COMPUTES.get(name)) and (expression := _query(content, field)):
+        value = _ASSIGNED.sub("", expression, 1) if name == "PLpgSQL_stmt_assign" else expression
+        if _may_read(value):
+            yield BodySql(f"SELECT {value}", value, is_conditional)
+    if name in _ENDS:
+        yield BodySql(_ENDS[name], _ENDS[name], is_conditional)
     if name in _DYNAMIC or "dynquery" in content:
         expression = _query(content, _DYNAMIC.get(name, "dynquery"))
         yield BodySql(constant_text(expression), expression, is_conditional)
+
+
+def _may_read(expression: str) -> bool:
+    """Whether an expression has a subquery or calls a function; one that cannot be read is left to PostgreSQL."""
+    return "(" in expression and read_expression(expression) is not None
 
 
 def _query(content: dict[str, Any], field: str) -> str:
@@ -166,7 +188,8 @@ def _query(content: dict[str, Any], field: str) -> str:
 
 
 def constant_text(expression: str) -> str | None:
-    """The text that a plpgsql expression always yields: literals, `||` and format() over literals; else None."""
+    """The text that a plpgsql expression always yields: literals, `||`, format() and quote_ident() over literals; else
+    None."""
     node = read_expression(expression)
     return _fold_text(node) if node is not None else None
 
@@ -183,9 +206,21 @@ def _fold_text(node: Node) -> str | None:
     if kind == "a_expr" and [part.string.sval for part in node.a_expr.name] == ["||"]:
         parts = [_fold_text(node.a_expr.lexpr), _fold_text(node.a_expr.rexpr)]
         return None if None in parts else "".join(part for part in parts if part is not None)
-    if kind == "func_call" and [part.string.sval for part in node.func_call.funcname] == ["format"]:
-        return _format([_fold_text(argument) for argument in node.func_call.args])
+    if kind == "func_call":
+        arguments = [_fold_text(argument) for argument in node.func_call.args]
+        called = node.func_call.funcname[-1].string.sval
+        if called == "format":
+            return _format(arguments)
+        if called in _QUOTES and len(arguments) == 1 and arguments[0] is not None:
+            return _quoted(arguments[0], _QUOTES[called])
     return None
+
+
+_QUOTES = {"quote_ident": '"', "quote_literal": "'"}
+
+
+def _quoted(text: str, mark: str) -> str:
+    return mark + text.replace(mark, mark * 2) + mark
 
 
 def _format(arguments: list[str | None]) -> str | None:
@@ -200,9 +235,7 @@ def _format(arguments: list[str | None]) -> str | None:
         value = "%" if letter == "%" else next(values, None) if letter in "sIL" else None
         if value is None:
             return None
-        if letter == "I":
-            value = '"' + value.replace('"', '""') + '"'
-        elif letter == "L":
-            value = "'" + value.replace("'", "''") + "'"
+        if letter in ("I", "L"):
+            value = _quoted(value, '"' if letter == "I" else "'")
         pieces.append(before + value)
     return "".join(pieces) + text

@@ -172,6 +172,9 @@ def _set_search_path(node: Node, session: Session) -> None:
 
 def _transaction(statement: Statement, session: Session) -> None:
     kind = statement.node.kind
+    if statement.inside:
+        # COMMIT in a DO block: refused inside a transaction, and outside of one the next begins at once.
+        return
     if kind in (pg.TRANS_STMT_BEGIN, pg.TRANS_STMT_START):
         session.in_transaction = True
         session.save("")
@@ -209,7 +212,9 @@ def _enum_value(statement: Statement, session: Session) -> None:
     labels = session.type_labels(name)
     if labels is not None and not statement.node.old_val:
         session.enums[name] = (*labels, statement.node.new_val)
-    if session.in_transaction and not statement.node.old_val and not session.made_here("type", name):
+    # Since PostgreSQL 17 the labels of a type that the same transaction made may be used at once.
+    is_new = session.made_here("type", name) and session.server_version >= _NEW_LABELS_ARE_USABLE
+    if session.in_transaction and not statement.node.old_val and not is_new:
         session.transaction.note("enum-value", name, statement.node.new_val, by=statement.index)
 
 
@@ -259,6 +264,7 @@ def _prepare(statement: Statement, session: Session) -> None:
     session.prepared.add(statement.node.name)
 
 
+_NEW_LABELS_ARE_USABLE = 170000
 _EFFECTS: dict[str, Callable[[Statement, Session], None]] = {
     "create_stmt": _create_table,
     "create_table_as_stmt": _create_table_as,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import names
-from migrations_app.engines.risk.constants import constant
+from migrations_app.engines.risk.constants import UNKNOWN, constant
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Relation
 
@@ -28,6 +28,15 @@ def is_point(where: Node | None, relation: Relation) -> bool:
         return False
     column = names.bare(names.of_strings(inner(node.lexpr).fields))
     return is_constant(node.rexpr) and _is_unique(column, relation)
+
+
+def single_key(where: Node, relation: Relation) -> object | None:
+    """The value in `key = value`, over a unique column; None when the condition is another."""
+    node = inner(where)
+    if node.DESCRIPTOR.name != "A_Expr" or not is_point(node, relation):
+        return None
+    value = constant(node.rexpr)
+    return None if value is UNKNOWN else value
 
 
 def is_batch(where: Node | None, relation: Relation) -> bool:

@@ -35,7 +35,7 @@ def _index(name: str, node: Node, session: Session) -> Iterator[Touch]:
     owner = session.index_table(name)
     if owner is not None:
         yield from spread(owner.name, SUE if node.concurrent else AX, session)
-    elif not (node.missing_ok and session.knows_all):
+    elif not (node.missing_ok and (session.knows_all or session.relation(name).is_absent)):
         yield Touch(f"the table of {name}", SUE if node.concurrent else AX)
 
 
@@ -68,7 +68,8 @@ def _schema(name: str, node: Node, session: Session) -> Iterator[Touch]:
         return
     cascade = node.behavior == pg.DROP_CASCADE
     known = session.tables_in(name)
-    if not known and not session.knows_all and cascade:
+    is_told = session.facts is not None and name in session.facts.schemas
+    if not known and not is_told and not session.knows_all and cascade:
         # There may be some that nobody asked about: these words stand for them.
         yield Touch(f"the tables in {name}", AX)
     for table in known:
@@ -118,7 +119,7 @@ def _routine(name: str, node: Node, session: Session) -> Iterator[Touch]:
 
 
 def _extension(name: str, node: Node, session: Session) -> Iterator[Touch]:
-    if node.behavior == pg.DROP_CASCADE:
+    if node.behavior == pg.DROP_CASCADE and not session.made_here("extension", name):
         told = session.facts.extensions.get(name) if session.facts is not None else None
         known = told_tables(told, session) if told is not None else _unknown("that use extension", name, session)
         yield from (Touch(table, AX) for table in known)
@@ -163,8 +164,8 @@ def truncate(statement: Statement, session: Session) -> Iterator[Touch]:
 def owned(statement: Statement, session: Session) -> Iterator[Touch]:
     """DROP OWNED and REASSIGN OWNED: every table that belongs to the role, as far as the catalog tells."""
     # A role that the input made owns nothing but what it made too.
-    made = {each.node.role for each in session.statements if each.node_name == "create_role_stmt"}
-    roles = {item.role_spec.rolename for item in statement.node.roles} - made
+    named = {item.role_spec.rolename for item in statement.node.roles}
+    roles = {name for name in named if not session.made_here("role", name)}
     if roles and not session.knows_all:
         yield Touch(f"the tables that belong to {', '.join(sorted(roles))}", AX)
     if session.facts is None:

@@ -72,8 +72,7 @@ def told_tables(words: Iterable[str], session: Session) -> Iterator[str]:
             yield next(told.removeprefix(k) for k in _COLUMN_WORDS if told.startswith(k)).rpartition(".")[0]
         elif told.startswith("index "):
             owner = session.index_table(told.removeprefix("index "))
-            if owner is not None:
-                yield owner.name
+            yield owner.name if owner is not None else f"the table of {told.removeprefix('index ')}"
         elif " of " in told:
             yield told.rpartition(" of ")[2]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from migrations_app.engines.risk import effects, locks, nearby, nested, registry, statements
+from migrations_app.engines.risk import deciding, effects, locks, nearby, nested, registry, statements
 from migrations_app.engines.risk.analysis import LEVELS, Analysis, Judged, combine
 from migrations_app.engines.risk.facts import Facts, Question
 from migrations_app.engines.risk.findings import Finding, Rule
@@ -154,7 +155,18 @@ class _Judge:
         analysis = self.all(parsed)
         is_rehearsed = revision.rehearsed is not None
         after = self._of_revision(self.rules.on_rehearsal if is_rehearsed else (), about, name)
-        return replace(analysis, of_revision=(*before, *after), rehearsed=is_rehearsed, revision=name)
+        elsewhere = [replace(each, revision=name) for each in self._elsewhere(revision)]
+        return replace(analysis, of_revision=(*before, *after, *elsewhere), rehearsed=is_rehearsed, revision=name)
+
+    def _elsewhere(self, revision: RevisionSql) -> list[Finding]:
+        """The dangers of what the revision would run in another environment than the one that it was tried in."""
+        seen = _Seen()
+        with suppress(TidegateError):
+            for statement in statements.parse(deciding.other_branches(revision)):
+                inside = "a branch of upgrade() for another environment"
+                for part in nested.unfold(replace(statement, inside=inside, is_conditional=True), self.session):
+                    self._apply_rules(self.rules.rules_for(part), part, seen)
+        return [finding for finding in seen.findings if finding.severity == "danger"]
 
     def _of_revision(self, rules: Iterable[Rule], about: Statement, name: str) -> list[Finding]:
         return [Finding(rule, hit, revision=name) for rule in rules for hit in rule.check(about, self.session)]

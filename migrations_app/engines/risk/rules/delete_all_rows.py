@@ -2,13 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engines.risk import evidence, set_off, sweeps
+from migrations_app.engines.risk import evidence, row_by_row, set_off, sweeps
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
+    if statement.node_name == "@revision":
+        for loop in row_by_row.over_all_rows(statement.node, session, "delete_stmt"):
+            known = evidence.of_table(loop.relation) | {"rows_changed": loop.changed}
+            message = f"upgrade() deletes every row of {loop.relation.name}, one by one"
+            yield Hit(message, loop.relation.name, None, evidence.in_words(loop.relation), known)
+        return
     if statement.node_name in ("delete_stmt", "merge_stmt"):
         yield from _of(statement, session, statement.kind)
     for part in set_off.by_triggers(statement, session):
@@ -27,7 +33,7 @@ def _of(statement: Statement, session: Session, who: str) -> Iterator[Hit]:
 RULE = Rule(
     id="delete-all-rows",
     severity="danger",
-    nodes=("delete_stmt", "merge_stmt", "insert_stmt", "update_stmt"),
+    nodes=("delete_stmt", "merge_stmt", "insert_stmt", "update_stmt", "@rehearsal"),
     what="Every row of a table is deleted: no condition, or one that is true for all rows.",
     why="The rows cannot be brought back; the table is scanned, every row stays locked until the transaction ends,"
     " and foreign keys with ON DELETE CASCADE carry it on.",

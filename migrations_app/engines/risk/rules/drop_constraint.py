@@ -36,6 +36,10 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         if added_here or _is_absent(relation, known) or _is_redundant(relation, known):
             continue
         what = _WORDS[known.kind] if known else "constraint"
+        if known is not None and (other := _twin(relation, known)):
+            message = f"The {what} {command.name} of {name} is dropped; {other.name} guarantees the same"
+            yield Hit(message, name, severity="advice", values={"name": names.quoted(command.name)})
+            continue
         evidence = {"definition": known.definition} if known and known.definition else {}
         values = {"name": names.quoted(command.name)}
         if replacement := _replacement(statement, session, name, command.name, known):
@@ -47,6 +51,17 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         message = f"The {what} {command.name} of {name} is dropped: what it guaranteed is no longer true"
         is_refused = command.behavior != pg.DROP_CASCADE and _is_referenced(relation, known, session)
         yield Hit(message, name, evidence=evidence, values=values, fails="2BP01" if is_refused else None)
+
+
+def _twin(relation: Relation, known: ConstraintFacts) -> ConstraintFacts | None:
+    """Another constraint that stands already and says the same. NOT VALID will do: the rows of today obey the old."""
+    if known.kind not in ("foreign", "unique", "primary"):
+        return None
+    for other in relation.known_constraints():
+        is_same = (other.kind, other.columns) == (known.kind, known.columns) and other.name != known.name
+        if is_same and names.bare(other.references or "") == names.bare(known.references or ""):
+            return other
+    return None
 
 
 def _is_referenced(relation: Relation, known: ConstraintFacts | None, session: Session) -> bool:

@@ -22,6 +22,9 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     if statement.node_name == "select_stmt":
         for _, call in calls.of(statement, {"setval"}):
             yield from _of_setval(call, session)
+    elif statement.node_name == "truncate_stmt":
+        for item in node.relations if node.restart_seqs else ():
+            yield from _restarted(names.of_range(item.range_var), session)
     elif statement.node_name == "alter_seq_stmt":
         yield from _of_options(node.options, names.of_range(node.sequence), session)
     else:
@@ -31,6 +34,17 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
             if command.subtype == pg.AT_SetIdentity and session.relation(table).column(command.name).origin is not None:
                 sequence = _owned_by(table, command.name, session)
                 yield from _of_options(getattr(command, "def").list.items, sequence, session)
+
+
+def _restarted(table: str, session: Session) -> Iterator[Hit]:
+    """TRUNCATE ... RESTART IDENTITY of a table with rows that the catalog shows to be numbered."""
+    relation = session.relation(table)
+    if relation.facts is None or relation.holds_nothing_old:
+        return
+    for column in relation.facts.columns.values():
+        if column.identity or (column.default or "").startswith("nextval("):
+            sequence = _owned_by(table, column.name, session)
+            yield from _moved(sequence, None, f"TRUNCATE ... RESTART IDENTITY sets {sequence} back", session)
 
 
 def _of_options(options: Any, sequence: str, session: Session) -> Iterator[Hit]:
@@ -117,7 +131,7 @@ def _number(node: Node) -> int | None:
 RULE = Rule(
     id="sequence-reset",
     severity="danger",
-    nodes=("alter_seq_stmt", "AT_SetIdentity", "select_stmt"),
+    nodes=("alter_seq_stmt", "AT_SetIdentity", "select_stmt", "truncate_stmt"),
     what="A counter is set back, or to a value that nobody has compared with the rows.",
     why="Numbers that were given out are given out again: INSERTs fail with a duplicate key, or without a key two"
     " things share a number. No ROLLBACK takes a setval back.",

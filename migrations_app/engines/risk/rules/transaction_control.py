@@ -21,7 +21,10 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
     word = _ENDS.get(statement.node.kind)
     if word is None or not session.is_callers_transaction or statement.index in session.outside:
         return
-    yield Hit(f"{word} interferes with the transaction that the revision already runs in", evidence={"statement": word})
+    # Inside of a function or a DO block PostgreSQL allows it only where no transaction is open around it.
+    fails = "2D000" if statement.inside else None
+    message = f"{word} interferes with the transaction that the revision already runs in"
+    yield Hit(message, evidence={"statement": word}, fails=fails)
 
 
 RULE = Rule(

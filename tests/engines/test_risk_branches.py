@@ -96,3 +96,14 @@ def test_labels_of_a_new_type_wait_for_the_commit_before_17(version: int, hazard
         "CREATE TYPE tone AS ENUM ('low'); ALTER TYPE tone ADD VALUE 'high'; CREATE TABLE t (tone tone DEFAULT 'high')"
     )
     assert analyse(sql, server_version=version).hazards == hazards
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE MATERIALIZED VIEW m AS SELECT unknown_to_all() WITH NO DATA",
+        "CREATE EXTENSION hstore; DROP EXTENSION hstore CASCADE",
+    ],
+)
+def test_what_does_not_run_or_is_new_is_no_danger(sql: str) -> None:
+    assert not analyse(sql, facts=FACTS).dangerous

@@ -53,6 +53,7 @@ class Rule:
     "@held"       every statement that touches an existing table while the transaction holds ACCESS EXCLUSIVE on one
     "@revision"   once for each Alembic revision, `statement.node` being its RevisionSql, before its statements
     "@rehearsal"  once for each rehearsed revision, `statement.node` being its RevisionSql, after its statements
+    "@loops"      the same, for rules about statements that also see a loop which sends one for each row
     """
 
     id: str

@@ -236,7 +236,7 @@ def alter_domain(statement: Statement, session: Session) -> Touches:
     checks = node.subtype in ("V", "O") or (node.subtype == "C" and not getattr(node, "def").constraint.skip_validation)
     if checks and not session.made_here("type", name):
         known = tables_of_type(name, session)
-        if not known and not session.knows_all:
+        if not known and (session.facts is None or session.facts.type_of(name) is None) and not session.knows_all:
             known = [f"the tables with a column of type {name}"]
         for table in known:
             yield from spread(table, SH, session, scan=True)

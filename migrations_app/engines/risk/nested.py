@@ -66,6 +66,9 @@ def unfold(statement: Statement, session: Session, depth: int = 0) -> Iterator[S
             yield from _held(statement, node.query, "EXPLAIN ANALYZE", session, depth)
     elif name == "prepare_stmt" and not _is_executed(statement, session):
         return
+    elif name == "create_table_as_stmt" and node.into.skip_data and node.query.WhichOneof("node") == "select_stmt":
+        # WITH NO DATA: the query is planned and never run.
+        return
     elif name in _HOLDERS and node.HasField("query"):
         yield from _held(statement, node.query, _HOLDERS[name], session, depth)
     elif name == "do_stmt":

@@ -44,8 +44,8 @@ class Dispatch:
             for node in rule.nodes:
                 self._by_node[node] = (*self._by_node.get(node, ()), rule)
         self._by_facets: dict[tuple[str, ...], tuple[Rule, ...]] = {}
-        self.on_lock, self.on_held, self.on_revision, self.on_rehearsal = (
-            self._by_node.get(node, ()) for node in ("@lock", "@held", "@revision", "@rehearsal")
+        self.on_lock, self.on_held, self.on_revision, self.on_rehearsal, self.on_loops = (
+            self._by_node.get(node, ()) for node in ("@lock", "@held", "@revision", "@rehearsal", "@loops")
         )
 
     def rules_for(self, statement: Statement) -> tuple[Rule, ...]:

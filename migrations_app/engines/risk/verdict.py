@@ -155,6 +155,8 @@ class _Judge:
         analysis = self.all(parsed)
         is_rehearsed = revision.rehearsed is not None
         after = self._of_revision(self.rules.on_rehearsal if is_rehearsed else (), about, name)
+        looped = replace(about, node_name="@loops")
+        after += self._of_revision(self.rules.on_loops if is_rehearsed else (), looped, name)
         elsewhere = [replace(each, revision=name) for each in self._elsewhere(revision)]
         return replace(analysis, of_revision=(*before, *after, *elsewhere), rehearsed=is_rehearsed, revision=name)
 

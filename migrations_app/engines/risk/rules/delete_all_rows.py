@@ -9,7 +9,7 @@ from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
-    if statement.node_name == "@revision":
+    if statement.node_name == "@loops":
         for loop in row_by_row.over_all_rows(statement.node, session, "delete_stmt"):
             known = evidence.of_table(loop.relation) | {"rows_changed": loop.changed}
             message = f"upgrade() deletes every row of {loop.relation.name}, one by one"
@@ -33,7 +33,7 @@ def _of(statement: Statement, session: Session, who: str) -> Iterator[Hit]:
 RULE = Rule(
     id="delete-all-rows",
     severity="danger",
-    nodes=("delete_stmt", "merge_stmt", "insert_stmt", "update_stmt", "@rehearsal"),
+    nodes=("delete_stmt", "merge_stmt", "insert_stmt", "update_stmt", "@loops"),
     what="Every row of a table is deleted: no condition, or one that is true for all rows.",
     why="The rows cannot be brought back; the table is scanned, every row stays locked until the transaction ends,"
     " and foreign keys with ON DELETE CASCADE carry it on.",

@@ -47,7 +47,7 @@ def _is_same(one: column_types.ColumnType, other: column_types.ColumnType) -> bo
 
 RULE = Rule(
     id="if-not-exists-drift",
-    severity="hazard",
+    severity="advice",
     nodes=("create_stmt",),
     what="IF NOT EXISTS meets a table that is another one.",
     why="The statement does nothing and reports success; the drift stays, and code that relies on the columns written"

@@ -9,7 +9,7 @@ from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
-    if statement.node_name == "@revision":
+    if statement.node_name == "@loops":
         for loop in row_by_row.over_all_rows(statement.node, session, "update_stmt"):
             known = evidence.of_table(loop.relation) | {"rows_changed": loop.changed}
             message = f"upgrade() overwrites {', '.join(loop.columns)} in every row of {loop.relation.name}, one by one"
@@ -28,7 +28,7 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
 RULE = Rule(
     id="update-all-rows",
     severity="danger",
-    nodes=("update_stmt", "merge_stmt", "@rehearsal"),
+    nodes=("update_stmt", "merge_stmt", "@loops"),
     what="A column is overwritten in every row: no condition, or one that is true for all rows.",
     why="The old values cannot be brought back; every row is written anew and stays locked until the commit.",
     safe_way="Write into a new column instead (ALTER TABLE {table} ADD COLUMN {column}_new ...), fill it by a chunked"

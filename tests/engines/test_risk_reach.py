@@ -94,6 +94,13 @@ def test_a_stretch_of_the_key_is_a_batch(where: str, is_batch: bool) -> None:
     assert ("unbatched-backfill" not in hazards) is is_batch
 
 
+def test_batches_in_one_transaction_are_one_long_statement() -> None:
+    batch = "UPDATE orders SET legacy = 'x' WHERE id BETWEEN {} AND {};"
+    twice = batch.format(1, 1000) + batch.format(1001, 2000)
+    assert "unbatched-backfill" in judge(twice).hazards
+    assert "unbatched-backfill" not in analyse(twice, facts=FACTS, transactional=False).hazards
+
+
 def test_the_catalog_is_no_table_to_fill() -> None:
     assert judge("UPDATE pg_class SET reltuples = 0").hazards == ["catalog-write"]
 

@@ -25,7 +25,8 @@ class Transaction:
     """Locks by qualified name of the table as it was called then, and notes that one rule's statement leaves another.
 
     Notes are tuples: ("constraint", table, name) for one that was added, ("enum-value", type, label),
-    ("column", table, name), ("trigger-off", table), ("written", table), ("altered", table). Tables are qualified.
+    ("column", table, name), ("trigger-off", table), ("written", table), ("altered", table), ("batch", table).
+    Tables are qualified.
     """
 
     held: dict[str, Held] = field(default_factory=dict)

@@ -19,10 +19,25 @@ def check(statement: Statement, session: Session) -> Iterator[Hit]:
         return
     if not extent.may_be_many(relation):
         return
+    how = "in one statement"
     if node.HasField("where_clause") and extent.is_batch(node.where_clause, relation):
-        return
-    message = f"{statement.kind} changes many rows of {name} in one statement"
+        if extent.is_point(node.where_clause, relation) or not _follows_another(statement, name, session):
+            return
+        how = "in batches that all share one transaction"
+    message = f"{statement.kind} changes many rows of {name} {how}"
     yield burden.hit(name, relation, message)
+
+
+def _follows_another(statement: Statement, name: str, session: Session) -> bool:
+    """Whether the same transaction has changed a batch of the same table before: the second one tells of them all."""
+    key = session.qualified(name)
+    first = session.transaction.noted("batch", key)
+    if first is None and session.in_transaction:
+        session.transaction.note("batch", key, by=statement.index)
+    if first in (None, statement.index) or session.transaction.noted("batches", key) is not None:
+        return False
+    session.transaction.note("batches", key, by=statement.index)
+    return True
 
 
 RULE = Rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, Self
 
@@ -143,8 +144,14 @@ class Rehearsal(StatusRow, LeasedRow):
         """What it saw; None until it is done."""
         return Rehearsed.from_json(self.result) if self.result else None
 
-    def of(self, revision: str) -> RehearsedRevision | None:
-        return self.found.by_id.get(revision) if self.found else None
+    def of(self, revision: str, *, server_version: int | None = None) -> RehearsedRevision | None:
+        """What it saw of this revision, as far as that holds on a target of this version (as server_version_num)."""
+        seen = self.found.by_id.get(revision) if self.found else None
+        tried = (self.server_version or 0) // 10_000
+        if seen is None or server_version is None or server_version // 10_000 == tried:
+            return seen
+        why = f"it was rehearsed on PostgreSQL {tried}, and code may do other things on {server_version // 10_000}"
+        return replace(seen, resolved=False, why_not=seen.why_not or why)
 
     def refusal(self, revisions: Sequence[str]) -> str:
         """Why not all of these went through, in words; "" when they did, or nothing is known yet."""

@@ -73,7 +73,9 @@ def pending(*, actor: Actor, target: Target) -> list[dict[str, Any]]:
             from_heads=heads,
             revisions=[row.revision for row in rows],
         )
-        parts = [row.to_judge(rehearsed=seen.of(row.revision) if seen else None) for row in rows]
+        version = conn.info.server_version
+        known = {row.revision: seen.of(row.revision, server_version=version) for row in rows} if seen else {}
+        parts = [row.to_judge(rehearsed=known.get(row.revision)) for row in rows]
         facts = facts_for(conn, [part.as_sent() for part in parts])
     judged = [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
     return [

@@ -266,7 +266,9 @@ def _analyses(
     conn: psycopg.Connection, revisions: Sequence[Revision], direction: str, rehearsal: Rehearsal | None
 ) -> list[dict[str, Any]]:
     """The analysis of each revision, in order: what an earlier one creates, renames or drops is known to the later."""
-    parts = [row.to_judge(direction, rehearsal.of(row.revision) if rehearsal else None) for row in revisions]
+    version = conn.info.server_version
+    seen = [rehearsal.of(row.revision, server_version=version) if rehearsal else None for row in revisions]
+    parts = [row.to_judge(direction, rehearsed) for row, rehearsed in zip(revisions, seen, strict=True)]
     facts = facts_for(conn, [part.as_sent() for part in parts])
     return [analysis.to_json() for analysis in verdict.analyse_each(parts, facts=facts)]
 
@@ -369,7 +371,8 @@ def _shown(row: Revision, draft: Draft) -> dict[str, Any]:
     """What the step runs: rendered without a database, or, of what cannot be, as a rehearsal recorded all of it."""
     if draft.direction == "down":
         return {"statements": row.down_statements, "autocommit": row.down_autocommit, "opaque": row.down_opaque}
-    seen = draft.rehearsal.of(row.revision) if draft.rehearsal else None
+    version = draft.identity.server_version
+    seen = draft.rehearsal.of(row.revision, server_version=version) if draft.rehearsal else None
     if row.opaque and seen is not None and seen.resolved:
         sent = [each for each in seen.up if not each.dynamic]  # what a block puts together is run by the block
         return {

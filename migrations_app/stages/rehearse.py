@@ -28,8 +28,8 @@ from migrations_app.engines.rehearsal.scratch import Scratch
 from migrations_app.engines.risk.rehearsed import Rehearsal as Rehearsed
 from migrations_app.engines.runner import spawn
 from migrations_app.engines.runner.launch import Launch
-from migrations_app.errors import Conflict, Invalid, TidegateError, Unprocessable
-from migrations_app.models import Actor, Rehearsal, Target
+from migrations_app.errors import Conflict, Invalid, TargetUnreachable, TidegateError, Unprocessable
+from migrations_app.models import Actor, Bundle, Rehearsal, Target
 from migrations_app.models.rehearsals import recipe_of
 from migrations_app.models.secrets import address_of, scratch_server
 from migrations_app.models.status import RehearsalStatus
@@ -55,11 +55,7 @@ def ask(*, actor: Actor, target: Target, to: str = "head") -> Rehearsal:
     project, bundle = target.project, target.project.bundle
     if bundle is None:
         raise Unprocessable(f"{project} has no files yet: upload a bundle, or give it a folder.", code="no_bundle")
-    with connect(address_of(target), application_name=NAME, statement_timeout_ms=15_000) as conn:
-        found = catalog.identity(conn)
-        if (found.system_identifier, found.database_oid) != (target.system_identifier, target.database_oid):
-            raise Unprocessable(f"Another database answers at the address of {target} than was registered.")
-        heads, schema = bundle.heads_on(conn), fingerprint(conn).sha256
+    heads, schema = _stand(target, bundle)
     launch = Launch.from_json(project.launch)
     destination, direction = launch.destination(to)
     if direction != "upgrade":
@@ -81,6 +77,19 @@ def ask(*, actor: Actor, target: Target, to: str = "head") -> Rehearsal:
             lifecycle.record(actor, "rehearsal.asked", row, {"target": target.slug, "to": to})
             lifecycle.hint("rehearse", row.pk)
     return row
+
+
+def _stand(target: Target, bundle: Bundle) -> tuple[tuple[str, ...], str]:
+    """The heads and the schema's fingerprint of the target, now."""
+    try:
+        with connect(address_of(target), application_name=NAME, statement_timeout_ms=15_000) as conn:
+            found = catalog.identity(conn)
+            if (found.system_identifier, found.database_oid) != (target.system_identifier, target.database_oid):
+                raise Unprocessable(f"Another database answers at the address of {target} than was registered.")
+            return bundle.heads_on(conn), fingerprint(conn).sha256
+    except psycopg.Error as error:
+        state = error.sqlstate or "the connection was lost"
+        raise TargetUnreachable(f"{target} could not be looked at ({state}). Try again in a moment.") from None
 
 
 def check_server(server: Address) -> catalog.Identity:

@@ -157,7 +157,7 @@ def _piece(step: Any, rehearsal: Rehearsal | None) -> Piece:
         step.plan.target.slug,
         step.targets_count,
         step.recorded,
-        seen_in(rehearsal, step.revision.revision) if rehearsal and is_judged else None,
+        seen_in(rehearsal, step.revision.revision, step.plan.target) if rehearsal and is_judged else None,
     )
 
 

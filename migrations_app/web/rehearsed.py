@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrations_app.engines.risk.lock_modes import stronger
+from migrations_app.engines.risk.locking.lock_modes import stronger
 from migrations_app.engines.risk.rehearsed import RehearsedRevision
-from migrations_app.models import Rehearsal
+from migrations_app.models import Rehearsal, Target
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Seen:
         return any(statement.autocommit for statement in self.found.up)
 
 
-def seen_in(rehearsal: Rehearsal, revision: str) -> Seen | None:
-    """None when the rehearsal is not done, or was not of this revision."""
-    found = rehearsal.of(revision)
+def seen_in(rehearsal: Rehearsal, revision: str, target: Target) -> Seen | None:
+    """As far as it holds there; None when the rehearsal is not done, or was not of this revision."""
+    found = rehearsal.of(revision, server_version=target.server_version)
     return Seen(rehearsal, found) if found else None

@@ -124,8 +124,10 @@ class PlannedStep(Shape):
     def get_rehearsal(self, step: Step) -> dict[str, Any]:
         """`done`: the plan was judged by it."""
         row, is_done = step.plan.rehearsal, bool(step.analysis.get("rehearsed"))
-        seen = row.of(step.revision.revision) if row and is_done and step.kind == "revision" else None
-        if row is None or seen is None:
+        if row is None or not is_done:
+            return {"done": False}
+        seen = row.of(step.revision.revision, server_version=step.plan.target.server_version)
+        if seen is None or step.kind != "revision":
             return {"done": False}
         return {"done": is_done, "id": row.pk, "target": row.target.slug, "recorded": step.recorded, **seen.told()}
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from migrations_app.engines.risk.lock_modes import stronger
+from migrations_app.engines.risk.locking.lock_modes import stronger
 
 HERE = Path(__file__).parent
 CASES, SETUP = HERE / "lock_cases.sql", HERE / "lock_setup.sql"

@@ -8,9 +8,10 @@ from dataclasses import replace
 import psycopg
 
 from migrations_app.engines.postgres.facts import read_facts
-from migrations_app.engines.risk import effects, locks, nested, statements
+from migrations_app.engines.risk import effects, nested, statements
 from migrations_app.engines.risk.facts import ColumnFacts, Facts, TableFacts
-from migrations_app.engines.risk.lock_modes import MODES, Touch
+from migrations_app.engines.risk.locking import locks
+from migrations_app.engines.risk.locking.lock_modes import MODES, Touch
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

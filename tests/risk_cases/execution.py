@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from bench import case_project
 from bench.cases import Case, Fresh, run_script
 from migrations_app.engines.risk import statements
-from migrations_app.engines.risk.lock_modes import stronger
+from migrations_app.engines.risk.locking.lock_modes import stronger
 from tests.risk_cases import contents
 
 USER_RELATIONS = """

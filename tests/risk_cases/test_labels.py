@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from bench.cases import Case, Fresh, read
-from migrations_app.engines.risk.lock_modes import stronger
+from migrations_app.engines.risk.locking.lock_modes import stronger
 from tests.risk_cases import contents, lines
 from tests.risk_cases.databases import reused
 from tests.risk_cases.execution import Observed, observe

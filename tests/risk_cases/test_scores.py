@@ -12,6 +12,7 @@ from tests.risk_cases.databases import reused
 
 pytestmark = pytest.mark.score
 
+
 @pytest.fixture(scope="module")
 def scores(primary_server_url: str) -> Scores:
     with psycopg.connect(primary_server_url) as conn:

@@ -30,7 +30,7 @@ import sqlalchemy.exc
 from migrations_app.engines.postgres.facts import facts_for
 from migrations_app.engines.risk import reference
 from migrations_app.engines.risk.facts import Facts
-from migrations_app.engines.risk.lock_modes import MODES
+from migrations_app.engines.risk.locking.lock_modes import MODES
 from migrations_app.engines.risk.registry import RULES
 from migrations_app.engines.risk.verdict import Analysis, Judged, RevisionSql, analyse, analyse_each
 from tests.rules import revision_examples

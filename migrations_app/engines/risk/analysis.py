@@ -8,7 +8,7 @@ from functools import reduce
 from typing import Any, Literal
 
 from migrations_app.engines.risk.findings import Finding
-from migrations_app.engines.risk.lock_modes import stronger
+from migrations_app.engines.risk.locking.lock_modes import stronger
 
 Level = Literal["low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high", "critical")

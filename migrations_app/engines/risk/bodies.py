@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 import postgast
 
-from migrations_app.engines.risk.constants import constant
 from migrations_app.engines.risk.names import Node
-from migrations_app.engines.risk.row_loops import Rows, read_expression
+from migrations_app.engines.risk.rows.constants import constant
+from migrations_app.engines.risk.rows.row_loops import Rows, read_expression
 
 _DYNAMIC = {"PLpgSQL_stmt_dynexecute": "query", "PLpgSQL_stmt_dynfors": "query"}
 _BRANCHES = {

@@ -8,8 +8,8 @@ from typing import Any
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import evidence, names
-from migrations_app.engines.risk.alter_locks import Subcommand
 from migrations_app.engines.risk.findings import Hit
+from migrations_app.engines.risk.locking.alter_locks import Subcommand
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import expressions, names
+from migrations_app.engines.risk import names
 from migrations_app.engines.risk.column_types import spell
 from migrations_app.engines.risk.facts import ConstraintFacts, ConstraintKind
 from migrations_app.engines.risk.names import Node, inner
+from migrations_app.engines.risk.rows import expressions
 from migrations_app.engines.risk.session import Column, Relation
 
 _CONSTRAINTS: dict[int, ConstraintKind] = {

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import alter_effects, names, writes
+from migrations_app.engines.risk import alter_effects, names
 from migrations_app.engines.risk.definitions import add_column, add_constraint, constraint_of
 from migrations_app.engines.risk.names import Node, inner
+from migrations_app.engines.risk.rows import writes
 from migrations_app.engines.risk.session import Column, Relation, Session
 from migrations_app.engines.risk.statements import Statement
 

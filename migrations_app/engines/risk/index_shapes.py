@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import expressions, look_ahead, names, new_table
+from migrations_app.engines.risk import look_ahead, names, new_table
 from migrations_app.engines.risk.facts import IndexFacts
 from migrations_app.engines.risk.names import Node
+from migrations_app.engines.risk.rows import expressions
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import calls, effects, locks, names, nested, statements
+from migrations_app.engines.risk import calls, effects, names, nested, statements
+from migrations_app.engines.risk.locking import locks
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement

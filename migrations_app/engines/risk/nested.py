@@ -12,7 +12,7 @@ import postgast
 from migrations_app.engines.risk import names, overloads, statements
 from migrations_app.engines.risk.bodies import BodySql, plpgsql_body
 from migrations_app.engines.risk.names import Node, inner
-from migrations_app.engines.risk.row_loops import joined
+from migrations_app.engines.risk.rows.row_loops import joined
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.errors import TidegateError

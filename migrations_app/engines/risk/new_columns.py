@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import burden, column_types, names
-from migrations_app.engines.risk.alter_type_locks import domain
 from migrations_app.engines.risk.facts import TypeFacts
+from migrations_app.engines.risk.locking.alter_type_locks import domain
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement

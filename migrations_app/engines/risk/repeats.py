@@ -10,8 +10,8 @@ import re
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk.analysis import Judged
-from migrations_app.engines.risk.extent import is_constant, is_point
 from migrations_app.engines.risk.names import Node, inner, of_range
+from migrations_app.engines.risk.rows.extent import is_constant, is_point
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from migrations_app.engines.risk import extent, names, statements, sweeps
+from migrations_app.engines.risk import names, statements
 from migrations_app.engines.risk.revision_sql import RevisionSql
+from migrations_app.engines.risk.rows import extent, sweeps
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.errors import TidegateError

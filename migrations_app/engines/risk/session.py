@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrations_app.engines.risk import nearby
 from migrations_app.engines.risk.facts import ColumnFacts, ConstraintFacts, Facts, TableFacts
-from migrations_app.engines.risk.lock_modes import Touch
+from migrations_app.engines.risk.locking.lock_modes import Touch
 from migrations_app.engines.risk.names import Node, bare
 from migrations_app.engines.risk.statements import Statement
 from migrations_app.engines.risk.transaction import Transaction

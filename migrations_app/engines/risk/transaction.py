@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migrations_app.engines.risk.lock_modes import AX, stronger
+from migrations_app.engines.risk.locking.lock_modes import AX, stronger
 
 if TYPE_CHECKING:
     from migrations_app.engines.risk.session import Relation

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from migrations_app.engines.risk import deciding, effects, locks, nearby, nested, registry, statements
+from migrations_app.engines.risk import deciding, effects, nearby, nested, registry, statements
 from migrations_app.engines.risk.analysis import LEVELS, Analysis, Judged, combine
 from migrations_app.engines.risk.facts import Facts, Question
 from migrations_app.engines.risk.findings import Finding, Rule
-from migrations_app.engines.risk.lock_modes import BLOCKING, stronger
+from migrations_app.engines.risk.locking import locks
+from migrations_app.engines.risk.locking.lock_modes import BLOCKING, stronger
 from migrations_app.engines.risk.needs import needed_tables
 from migrations_app.engines.risk.registry import RULESET_VERSION
 from migrations_app.engines.risk.repeats import ROWS, Repeats

@@ -5,8 +5,8 @@ from __future__ import annotations
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import column_types, names, statements
-from migrations_app.engines.risk.alter_type_locks import domain
 from migrations_app.engines.risk.facts import FunctionFacts
+from migrations_app.engines.risk.locking.alter_type_locks import domain
 from migrations_app.engines.risk.names import Node
 from migrations_app.engines.risk.nested import function_calls, known_functions
 from migrations_app.engines.risk.session import Session

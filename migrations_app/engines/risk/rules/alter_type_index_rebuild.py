@@ -6,9 +6,9 @@ from dataclasses import replace
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import burden
-from migrations_app.engines.risk.alter_locks import Subcommand
-from migrations_app.engines.risk.alter_type_locks import change_of
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.locking.alter_locks import Subcommand
+from migrations_app.engines.risk.locking.alter_type_locks import change_of
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

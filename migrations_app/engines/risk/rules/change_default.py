@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import burden, expressions
+from migrations_app.engines.risk import burden
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.rows import expressions
 from migrations_app.engines.risk.session import Session, known_columns
 from migrations_app.engines.risk.statements import Statement
 

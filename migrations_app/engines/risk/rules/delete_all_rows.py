@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engines.risk import evidence, row_by_row, set_off, sweeps
+from migrations_app.engines.risk import evidence, row_by_row, set_off
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.rows import sweeps
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

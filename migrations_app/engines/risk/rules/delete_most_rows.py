@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from migrations_app.engines.risk import evidence, shares
+from migrations_app.engines.risk import evidence
 from migrations_app.engines.risk.facts import Question
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.rows import shares
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

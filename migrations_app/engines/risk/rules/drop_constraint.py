@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import expressions, names
+from migrations_app.engines.risk import names
 from migrations_app.engines.risk.definitions import constraint_of
 from migrations_app.engines.risk.facts import ConstraintFacts
 from migrations_app.engines.risk.findings import Hit, Rule, Severity
 from migrations_app.engines.risk.names import Node
+from migrations_app.engines.risk.rows import expressions
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 

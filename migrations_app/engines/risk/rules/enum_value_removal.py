@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import asking, enum_labels, evidence, names
+from migrations_app.engines.risk import enum_labels, evidence, names
 from migrations_app.engines.risk.facts import Question
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.names import Node
+from migrations_app.engines.risk.rows import asking
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrations_app.engines.risk.findings import Hit, Rule
-from migrations_app.engines.risk.lock_modes import AX
+from migrations_app.engines.risk.locking.lock_modes import AX
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

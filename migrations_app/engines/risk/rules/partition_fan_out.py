@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from migrations_app.engines.risk import burden, names
 from migrations_app.engines.risk.findings import Hit, Rule
-from migrations_app.engines.risk.lock_modes import BLOCKING
+from migrations_app.engines.risk.locking.lock_modes import BLOCKING
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

@@ -6,10 +6,10 @@ from typing import Any
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import calls, names
-from migrations_app.engines.risk.constants import constant
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.names import Node, inner
 from migrations_app.engines.risk.nested import function_calls
+from migrations_app.engines.risk.rows.constants import constant
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import asking, evidence, expressions, names, sweeps
+from migrations_app.engines.risk import evidence, names
 from migrations_app.engines.risk.facts import Question
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.names import Node, inner
-from migrations_app.engines.risk.predicates import selects_all
-from migrations_app.engines.risk.scope import Scope
+from migrations_app.engines.risk.rows import asking, expressions, sweeps
+from migrations_app.engines.risk.rows.predicates import selects_all
+from migrations_app.engines.risk.rows.scope import Scope
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 

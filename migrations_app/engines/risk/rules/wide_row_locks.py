@@ -7,8 +7,8 @@ from postgast import pg_query_pb2 as pg
 from migrations_app.engines.risk import burden, names
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.names import Node
-from migrations_app.engines.risk.predicates import selects_all
-from migrations_app.engines.risk.scope import Scope
+from migrations_app.engines.risk.rows.predicates import selects_all
+from migrations_app.engines.risk.rows.scope import Scope
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 

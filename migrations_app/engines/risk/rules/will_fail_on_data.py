@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from migrations_app.engines.risk import burden, constraint_trials, value_trials
+from migrations_app.engines.risk import burden
 from migrations_app.engines.risk.facts import Question
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.rows import constraint_trials, value_trials
+from migrations_app.engines.risk.rows.trials import Trial
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
-from migrations_app.engines.risk.trials import Trial
 
 _OF_NODE: dict[str, tuple[Callable[[Statement, Session], Iterator[Trial | None]], ...]] = {
     "alter_table_stmt": (constraint_trials.of_alter, value_trials.of_type, value_trials.of_partition),

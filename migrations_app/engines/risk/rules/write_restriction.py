@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk import burden
-from migrations_app.engines.risk.alter_locks import Subcommand
 from migrations_app.engines.risk.findings import Hit, Rule
+from migrations_app.engines.risk.locking.alter_locks import Subcommand
 from migrations_app.engines.risk.session import Relation, Session
 from migrations_app.engines.risk.statements import Statement
 

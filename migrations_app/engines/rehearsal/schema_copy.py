@@ -31,7 +31,7 @@ LOCK_WAIT_MS = 3_000
 DUMP_TIMEOUT_S = 300
 NOTES = 50
 OPTIONS = (
-    "--schema-only", "--no-owner", "--no-privileges", "--no-subscriptions", "--no-comments", "--no-security-labels",
+    "--schema-only", "--no-owner", "--no-privileges", "--no-subscriptions", "--no-security-labels",
     "--no-tablespaces", "--no-password", "--exclude-schema=tidegate", f"--lock-wait-timeout={LOCK_WAIT_MS}",
     "--encoding=UTF8",
 )  # fmt: skip

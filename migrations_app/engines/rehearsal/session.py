@@ -104,7 +104,7 @@ class Session:
 
     def _sent(self, spec: Mapping[str, Any]) -> Process:
         if self._process is None:
-            env = {**self._work.env, "TIDEGATE_FORKS": self._driver}
+            env = {**self._work.env, "RUNNER_FORKS_FOR": self._driver}
             self._process = Process(self.launch.python, spec, env, self._work.redactor, LIMITS.output_bytes)
         else:
             self._process.send(spec)

@@ -21,7 +21,7 @@ READS: dict[str, Callable[[Project], Any]] = {
 
 
 def main(inbox: int, outbox: int) -> int:
-    driver = os.environ.pop("TIDEGATE_FORKS", None)
+    driver = os.environ.pop("RUNNER_FORKS_FOR", None)
     if driver is not None:
         from .forks import serve
 

@@ -14,6 +14,7 @@ from tests.risk_cases import contents, lines
 from tests.risk_cases.databases import reused
 from tests.risk_cases.execution import Observed, observe
 
+pytestmark = pytest.mark.score  # beside the goals that the labels stand for, out of the run of all other tests
 CASES = [read(line) for line in lines()]
 UNSEEN = {
     "data-env-branch": "the branch that deletes is for another environment than this one",

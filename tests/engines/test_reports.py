@@ -20,8 +20,9 @@ def report(name: str, sql: str = SQL, path: str = "sql/change.sql", **more: Any)
 
 def test_sarif_places_each_finding_and_describes_its_rule() -> None:
     (run,) = json.loads(report("sarif"))["runs"]
-    drop, index = run["results"]
-    assert (drop["ruleId"], drop["level"], index["level"]) == ("drop-table", "error", "warning")
+    by_rule = {result["ruleId"]: result for result in run["results"]}
+    drop, index = by_rule["drop-table"], by_rule["create-index-blocking"]
+    assert (drop["level"], index["level"]) == ("error", "warning")
     place = drop["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("sql/change.sql", 2)
     assert run["tool"]["driver"]["rules"][drop["ruleIndex"]]["id"] == "drop-table"

@@ -166,8 +166,7 @@ def test_with_the_catalog_it_fires_too_and_postgresql_takes_the_lock_and_does_th
     example: Example, database: str
 ) -> None:
     with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute("DROP SCHEMA IF EXISTS public, app, fresh CASCADE")
-        conn.execute("CREATE SCHEMA public")
+        _empty(conn)
         conn.execute(example.setup)
         conn.execute("ANALYZE")
         verdict = example.judged(example.changed(facts_for(conn, [example.sql])))
@@ -179,6 +178,14 @@ def test_with_the_catalog_it_fires_too_and_postgresql_takes_the_lock_and_does_th
         except psycopg.Error as error:
             refusal = error.sqlstate
     assert refusal == (verdict.fails["sqlstate"] if verdict.fails else None)
+
+
+def _empty(conn: psycopg.Connection) -> None:
+    """The schemas anew, and nothing left of what an earlier example made beside them."""
+    conn.execute("DROP SCHEMA IF EXISTS public, app, fresh CASCADE")
+    conn.execute("CREATE SCHEMA public")
+    for (name,) in conn.execute("SELECT quote_ident(pubname) FROM pg_publication").fetchall():
+        conn.execute(f"DROP PUBLICATION {name}")
 
 
 def _run(conn: psycopg.Connection, verdict: Analysis, before: dict[int, int], *, is_one_transaction: bool) -> None:
@@ -242,8 +249,7 @@ def test_a_revision_file_fires_as_it_should_with_a_catalog_and_without_and_alemb
     if not (HERE / rule / f"{kind}.py").read_text().startswith('"""needs: catalog'):
         check_findings(example, judged_file(rule, kind))
     with psycopg.connect(database, autocommit=True) as conn:
-        conn.execute("DROP SCHEMA IF EXISTS public, app, fresh CASCADE")
-        conn.execute("CREATE SCHEMA public")
+        _empty(conn)
         conn.execute(example.setup)
         facts = facts_for(conn, [revision_examples.read(HERE / rule / f"{kind}.py")])
     verdict = judged_file(rule, kind, facts)

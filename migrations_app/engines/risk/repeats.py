@@ -10,13 +10,14 @@ import re
 from postgast import pg_query_pb2 as pg
 
 from migrations_app.engines.risk.analysis import Judged
-from migrations_app.engines.risk.names import Node, inner, of_range
+from migrations_app.engines.risk.names import Node, inner, of_range, of_strings
 from migrations_app.engines.risk.rows.extent import is_constant, is_point
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 
 ROWS = frozenset({"insert_stmt", "update_stmt", "delete_stmt"})
 _CONSTANT = re.compile(r"'[^']*'|\b\d+(?:\.\d+)?\b")
+_MAKES_A_VALUE = {"now", "clock_timestamp", "gen_random_uuid"}
 # Where a quote may stand for something else than the begin or end of a string, texts are not compared.
 _UNSURE = re.compile(r"[\"$\\]|--|/\*")
 
@@ -79,9 +80,12 @@ def _is_row(row: Node) -> bool:
 
 
 def _is_value(node: Node) -> bool:
-    if node.WhichOneof("node") == "set_to_default":
+    kind = node.WhichOneof("node")
+    if kind in ("set_to_default", "sql_value_function"):
         return True
-    if node.WhichOneof("node") == "a_expr" and node.a_expr.kind == pg.AEXPR_OP:
+    if kind == "func_call":
+        return of_strings(node.func_call.funcname) in _MAKES_A_VALUE and not len(node.func_call.args)
+    if kind == "a_expr" and node.a_expr.kind == pg.AEXPR_OP:
         # The sign of a negative number.
         return not node.a_expr.HasField("lexpr") and is_constant(node.a_expr.rexpr)
     return is_constant(node)

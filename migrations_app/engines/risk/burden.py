@@ -83,3 +83,16 @@ def lacks_partition_key(relation: Relation, columns: Sequence[str]) -> bool:
     key = relation.facts.partition_key if relation.facts is not None else ""
     inside = key.partition(" (")[2].removesuffix(")")
     return any(part.strip().strip('"') not in columns for part in inside.split(",")) if inside else False
+
+
+def built_keys(statement: Statement, session: Session, kind: int, *, suffix: str, message: str) -> Iterator[Hit]:
+    """A PRIMARY KEY or UNIQUE constraint that builds its index at once. `message` may name {columns} and {table}."""
+    for at, constraint in added_constraints(statement, session, kind):
+        if constraint.indexname:
+            continue
+        keys = column_names(constraint)
+        columns = ", ".join(map(names.quoted, keys))
+        name = constraint.conname or f"{names.bare(at.name)}_{suffix}"
+        values = {"name": names.quoted(name), "columns": columns}
+        fails = "0A000" if lacks_partition_key(at.relation, keys) else None
+        yield hit(at.name, at.relation, message.format(columns=columns, table=at.name), values=values, fails=fails)

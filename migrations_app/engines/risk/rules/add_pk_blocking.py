@@ -4,22 +4,15 @@ from collections.abc import Iterator
 
 from postgast import pg_query_pb2 as pg
 
-from migrations_app.engines.risk import burden, names
+from migrations_app.engines.risk import burden
 from migrations_app.engines.risk.findings import Hit, Rule
 from migrations_app.engines.risk.session import Session
 from migrations_app.engines.risk.statements import Statement
 
 
 def check(statement: Statement, session: Session) -> Iterator[Hit]:
-    for at, constraint in burden.added_constraints(statement, session, pg.CONSTR_PRIMARY):
-        if not constraint.indexname:
-            keys = burden.column_names(constraint)
-            columns = ", ".join(map(names.quoted, keys))
-            name = constraint.conname or f"{names.bare(at.name)}_pkey"
-            message = f"PRIMARY KEY ({columns}) reads every row of {at.name} and builds an index; nobody can use it"
-            values = {"name": names.quoted(name), "columns": columns}
-            fails = "0A000" if burden.lacks_partition_key(at.relation, keys) else None
-            yield burden.hit(at.name, at.relation, message, values=values, fails=fails)
+    message = "PRIMARY KEY ({columns}) reads every row of {table} and builds an index; nobody can use it"
+    return burden.built_keys(statement, session, pg.CONSTR_PRIMARY, suffix="pkey", message=message)
 
 
 RULE = Rule(
